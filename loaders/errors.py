@@ -1,0 +1,148 @@
+"""What can go wrong, as one tree; the type says what the caller can do about it.
+
+TasksetError
+├── DeclarationError      environment.yaml is wrong: fix the lines that it names
+├── SourceError           files that cannot be found or read as rows
+│   └── SourceChanged     a file is no longer the one that was opened: open the taskset again
+├── RowError              one row cannot become a task: fix the row or the binding
+├── SelectionError        a reset (or a lookup) that names no task
+│   ├── SplitNotFound     also a KeyError
+│   └── TaskNotFound      also an IndexError
+├── EnvironmentNotFound   the named environment is not installed: install what the message says
+├── ConsentNeeded         the user has not agreed to what the taskset asks for
+└── EpisodeError          an episode that cannot go on as asked
+    ├── ResetNeeded       step() before reset(), or after the episode is done
+    ├── PolicyError       the action is not one the environment accepts
+    ├── EnvironmentFailed the environment raised; its own exception is the cause
+    └── TimeExceeded      the environment did not answer within the episode's time
+
+Facts are attributes, so that nobody has to parse a message. No message holds a hidden value.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class TasksetError(Exception):
+    """The root of every error that this library raises on purpose."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+    def __str__(self) -> str:
+        return self.message
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """One mistake in a declaration.
+
+    Attributes:
+        path: Field path such as ``environments[0].task.reset.prompt``; empty for the whole file.
+        message: What was given, what is allowed, and what to do next.
+        line: 1-based line in the file, or None where there is no file.
+    """
+
+    path: str
+    message: str
+    line: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}" if self.path else self.message
+
+
+class DeclarationError(TasksetError):
+    """A declaration with one or more mistakes, all of them in ``issues``.
+
+    Attributes:
+        issues: Every mistake found, in the order of the file; never empty.
+        source: The file's name as the user gave it, or None for one built in Python.
+    """
+
+    def __init__(self, issues: Sequence[Issue], source: str | None = None) -> None:
+        self.issues = tuple(issues)
+        self.source = source
+        super().__init__("\n".join(self._lines()))
+
+    def _lines(self) -> list[str]:
+        prefix = self.source or "declaration"
+        return [
+            f"{prefix}:{issue.line}: {issue}" if issue.line is not None else f"{prefix}: {issue}"
+            for issue in self.issues
+        ]
+
+
+class SourceError(TasksetError):
+    """Row files that are missing, unreadable, or not what their name says."""
+
+
+class SourceChanged(SourceError):
+    """A row file changed after it was opened."""
+
+
+class RowError(TasksetError):
+    """A row that cannot become a task.
+
+    Attributes:
+        split: The split's name.
+        row: 0-based row in the split, as the files hold it.
+        column: The column (dotted path) at fault, or None when it is the whole row.
+        location: File and row within it, as in ``main/test-00000.parquet, row 17``.
+    """
+
+    def __init__(self, message: str, *, split: str, row: int, column: str | None, location: str) -> None:
+        where = f"{location} (split {split!r}, row {row})"
+        super().__init__(f"{where}, column {column!r}: {message}" if column else f"{where}: {message}")
+        self.split = split
+        self.row = row
+        self.column = column
+        self.location = location
+
+
+class SelectionError(TasksetError):
+    """A selection that is malformed or contradicts itself."""
+
+
+class SplitNotFound(SelectionError, KeyError):
+    """No such split; the message lists those that exist."""
+
+
+class TaskNotFound(SelectionError, IndexError):
+    """No such index or task id; the message says what exists."""
+
+
+class EnvironmentNotFound(TasksetError):
+    """The declared environment cannot be had here; the message says what to install or type."""
+
+
+class ConsentNeeded(TasksetError):
+    """Something needs the user's word first; the message names the option to give it."""
+
+
+class EpisodeError(TasksetError):
+    """An episode that cannot go on as asked; its subclasses are the kinds that are counted apart."""
+
+
+class ResetNeeded(EpisodeError):
+    """A step before the first reset, or after the episode ended."""
+
+
+class PolicyError(EpisodeError):
+    """An action that the environment's action type refuses.
+
+    Attributes:
+        details: One mapping a mistake, as pydantic reports them (type, loc, msg), without the input.
+    """
+
+    def __init__(self, message: str, details: Sequence[dict[str, object]] = ()) -> None:
+        super().__init__(message)
+        self.details = tuple(details)
+
+
+class EnvironmentFailed(EpisodeError):
+    """The environment raised; ``__cause__`` is its exception."""
+
+
+class TimeExceeded(EpisodeError):
+    """The environment did not answer within the time that its limits allow."""

@@ -1,0 +1,120 @@
+"""The files that rows are read from, and whether they are still the ones that were opened."""
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from openenv_tasksets.loaders.errors import SourceChanged, SourceError
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """One file as it was when it was opened.
+
+    Attributes:
+        name: The path as messages show it, relative to the root and with forward slashes.
+        path: Where the file is.
+        size: Bytes.
+        mtime_ns: Time of the last change.
+        inode: Number of the file in its file system.
+    """
+
+    name: str
+    path: Path
+    size: int
+    mtime_ns: int
+    inode: int
+
+    @classmethod
+    def at(cls, root: Path, name: str) -> "SourceFile":
+        """The file ``name`` under ``root``, as it is now.
+
+        Raises:
+            SourceError: There is no such file, it may not be read, or it is not a regular file.
+        """
+        path = root / name
+        try:
+            status = path.stat()
+        except OSError as exc:
+            raise SourceError(f"{name}: cannot be opened: {exc.strerror}") from exc
+        if not stat.S_ISREG(status.st_mode):
+            raise SourceError(f"{name}: not a regular file")
+        if not os.access(path, os.R_OK):
+            raise SourceError(f"{name}: may not be read: permission denied")
+        return cls(name, path, status.st_size, status.st_mtime_ns, status.st_ino)
+
+    def check(self) -> None:
+        """Make sure that what was just read came from the file that was opened.
+
+        Raises:
+            SourceChanged: The file was written to, replaced or removed.
+        """
+        try:
+            status = self.path.stat()
+        except OSError as exc:
+            raise SourceChanged(f"{self.name}: gone since it was opened; open the taskset again") from exc
+        if (status.st_size, status.st_mtime_ns, status.st_ino) != (self.size, self.mtime_ns, self.inode):
+            raise SourceChanged(f"{self.name}: changed since it was opened; open the taskset again")
+
+    def read(self, start: int, end: int) -> bytes:
+        """The bytes from ``start`` up to ``end``.
+
+        Raises:
+            SourceChanged: The file is no longer the one that was opened.
+            SourceError: It cannot be read any more.
+        """
+        try:
+            with self.path.open("rb", buffering=0) as stream:
+                stream.seek(start)
+                content = stream.read(end - start)
+        except OSError as exc:
+            self.check()
+            raise SourceError(f"{self.name}: cannot be read: {exc.strerror}") from exc
+        self.check()
+        return content
+
+
+class SourceFiles:
+    """The files of one split, in the order of their rows.
+
+    Args:
+        root: The folder that the names are relative to.
+        names: Paths below it.
+
+    Raises:
+        SourceError: One of them cannot be read.
+    """
+
+    def __init__(self, root: Path, names: Sequence[str]) -> None:
+        self._files = tuple(SourceFile.at(root, name) for name in names)
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def __getitem__(self, index: int, /) -> SourceFile:
+        return self._files[index]
+
+    def __iter__(self) -> Iterator[SourceFile]:
+        return iter(self._files)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """BLAKE2b over the SHA-256 of each file in order; names and times do not enter.
+
+        Reads every file once, on first use. A Parquet footer would not do: it holds sizes and extremes, and
+        editing one answer often leaves them all as they were.
+
+        Raises:
+            SourceChanged: A file is no longer the one that was opened.
+        """
+        digest = hashlib.blake2b(digest_size=16)
+        for file in self._files:
+            file.check()
+            with file.path.open("rb") as stream:
+                digest.update(hashlib.file_digest(stream, "sha256").digest())
+            file.check()
+        return digest.hexdigest()

@@ -1,0 +1,159 @@
+"""Rows of the formats that ``datasets`` reads for us; it is imported when the first of them is opened."""
+
+import glob
+import operator
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from openenv_tasksets.loaders.errors import SourceError
+from openenv_tasksets.loaders.files import SourceFiles
+from openenv_tasksets.loaders.rows import Row
+from openenv_tasksets.loaders.spelling import nearest
+
+if TYPE_CHECKING:
+    import datasets
+
+_SEPARATORS = {"csv": ",", "tsv": "\t"}
+_BATCH_ROWS = 1000
+
+
+class DatasetRows:
+    """Random access to the rows of CSV or TSV files that make one split.
+
+    Types are inferred as the Dataset Viewer shows them: "007" is 7, "True" is True, a whole number beside a
+    blank is a float, and a blank, "NA" or "null" is None. Where the spelling matters (ids, answers), use
+    Parquet or JSON lines, or turn the values into text when binding them.
+
+    ``datasets`` converts the files once into its own cache (``HF_HOME``, ``HF_DATASETS_CACHE``) and rows come
+    from there, so a change of the files shows only when they are opened again. Thread-safe.
+    """
+
+    def __init__(self, files: SourceFiles, dataset: "datasets.Dataset") -> None:
+        self._files = files
+        self._dataset = dataset
+
+    @classmethod
+    def open(cls, root: Path, files: Sequence[str], format: str) -> "DatasetRows":  # noqa: A002
+        """Convert ``files``, or find them converted.
+
+        Args:
+            root: The folder that the names are relative to.
+            files: Paths below it, in the order of the rows.
+            format: ``csv`` or ``tsv``.
+
+        Raises:
+            SourceError: A file is missing, malformed, without rows, or not UTF-8; or a column changes its
+                type on the way.
+        """
+        sources = SourceFiles(root, files)
+        with _quiet():
+            dataset = _convert(sources, _SEPARATORS[format])
+        for file in sources:
+            file.check()
+        return cls(sources, dataset)
+
+    def __len__(self) -> int:
+        return len(self._dataset)
+
+    def __getitem__(self, index: int, /) -> Row:
+        row: dict[str, Any] = self._dataset[self._checked(index)]
+        return row
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns, as the first line has them."""
+        return tuple(self._dataset.column_names)
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of the files' content, whatever their names; the first use reads every file once."""
+        return self._files.fingerprint
+
+    def project(self, columns: Sequence[str]) -> "DatasetRows":
+        """The same rows with only ``columns``; nothing is converted again.
+
+        Raises:
+            SourceError: There is no such column.
+        """
+        for name in columns:
+            self._check_column(name)
+        return DatasetRows(self._files, self._dataset.select_columns(list(columns)))
+
+    def column(self, name: str) -> Iterator[Any]:
+        """Every value of one column in row order.
+
+        Raises:
+            SourceError: There is no such column.
+        """
+        self._check_column(name)
+        batches = self._dataset.select_columns([name]).iter(_BATCH_ROWS)
+        return (value for batch in batches for value in batch[name])
+
+    def location(self, index: int) -> str:
+        """``test.csv, row 17``; of several files, all their names and the row of the split."""
+        row = self._checked(index)
+        return f"{', '.join(file.name for file in self._files)}, row {row}"
+
+    def _checked(self, index: int) -> int:
+        row = operator.index(index)
+        if not 0 <= row < len(self):
+            raise IndexError(f"row {row} is not in [0, {len(self)})")
+        return row
+
+    def _check_column(self, name: str) -> None:
+        if name not in self.columns:
+            raise SourceError(f"no column {name!r}{nearest(name, self.columns)}")
+
+
+def _convert(files: SourceFiles, separator: str) -> "datasets.Dataset":
+    try:
+        return _load([str(file.path) for file in files], separator)
+    except Exception as exc:  # noqa: BLE001 - whatever a bad file makes pandas, pyarrow or datasets raise
+        cause = exc.__cause__ or exc
+    # The message names no file: find it, by reading them one at a time.
+    for file in files:
+        try:
+            _load([str(file.path)], separator)
+        except Exception as exc:
+            raise SourceError(f"{file.name}: {_reason(exc.__cause__ or exc)}") from exc
+    names = ", ".join(file.name for file in files)
+    raise SourceError(f"{names}: their columns or types differ; each can be read, but not together") from cause
+
+
+def _load(paths: Sequence[str], separator: str) -> "datasets.Dataset":
+    from datasets import Dataset
+
+    return Dataset.from_csv([glob.escape(path) for path in paths], sep=separator)
+
+
+def _reason(cause: BaseException) -> str:
+    """What is wrong, without values: Arrow's messages quote them."""
+    from pandas.errors import EmptyDataError, ParserError  # type: ignore[import-untyped]
+
+    if isinstance(cause, ParserError):
+        return f"malformed: {str(cause).strip()}"
+    if isinstance(cause, EmptyDataError):
+        return "empty"
+    if isinstance(cause, UnicodeDecodeError):
+        return f"not UTF-8: {cause.reason}"
+    if "corresponds to no data" in str(cause):
+        return "has no rows"
+    return "a column does not keep the type of its first 10,000 rows; convert the file to JSON lines or Parquet"
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No progress bars where nobody watches a terminal."""
+    import datasets
+
+    if sys.stderr.isatty() or datasets.are_progress_bars_disabled():
+        yield
+        return
+    datasets.disable_progress_bars()
+    try:
+        yield
+    finally:
+        datasets.enable_progress_bars()

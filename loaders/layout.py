@@ -1,0 +1,192 @@
+"""From a listing of paths to splits: which files hold which split, as ``datasets`` and the Hub decide it.
+
+Three voices, the first that speaks decides: ``data_files`` given outright; the ``configs`` of the dataset
+card; the naming conventions, which are, again first match first:
+
+- ``data/{split}-00000-of-00003.parquet``, any split name;
+- a folder named after a split (``train/``, ``data-test/``, ``val_2/``);
+- a file named after a split (``train.jsonl``, ``my-test-00.csv``);
+- else every file is "train".
+
+Where ``datasets`` would guess on, this module asks: a split whose files are of two formats is an error, and
+only files of a supported format have a say.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from openenv_tasksets.loaders.card import SPLIT_NAME, choose_config
+from openenv_tasksets.loaders.errors import SourceError
+from openenv_tasksets.loaders.file_pattern import checked_path, has_magic, is_plain_data, select
+from openenv_tasksets.loaders.spelling import listing, nearest
+
+_FORMATS = {
+    ".parquet": "parquet",
+    ".jsonl": "json",
+    ".ndjson": "json",
+    ".json": "json",
+    ".csv": "csv",
+    ".tsv": "tsv",
+}
+_COMPRESSED = frozenset({"json", "csv", "tsv"})
+
+_KEYWORDS = {
+    "train": ("train", "training"),
+    "validation": ("validation", "valid", "dev", "val"),
+    "test": ("test", "testing", "eval", "evaluation"),
+}
+_SEPARATOR = "[-._ 0-9]"
+_SHARD = re.compile(r"data/([^/]+)-[0-9]{5}-of-[0-9]{5}[^/]*\.[^/]*")
+
+# In the order in which `datasets` tries them: it is the order of the files, and so of the rows.
+_FOLDER = {
+    split: [
+        re.compile(shape.format(keyword=keyword, sep=_SEPARATOR), re.DOTALL)
+        for keyword in keywords
+        for shape in ("{keyword}", "{keyword}{sep}.*", ".*{sep}{keyword}", ".*{sep}{keyword}{sep}.*")
+    ]
+    for split, keywords in _KEYWORDS.items()
+}
+_FILE = {
+    split: [
+        re.compile(shape.format(keyword=keyword, sep=_SEPARATOR), re.DOTALL)
+        for keyword in keywords
+        for shape in ("{keyword}{sep}.*", ".*{sep}{keyword}{sep}.*")
+    ]
+    for split, keywords in _KEYWORDS.items()
+}
+
+Splits = dict[str, tuple[str, ...]]
+
+
+def file_format(path: str) -> str | None:
+    """``parquet``, ``json``, ``csv`` or ``tsv`` by the file's name; None where it holds no rows."""
+    plain = path.removesuffix(".gz")
+    for suffix, name in _FORMATS.items():
+        if plain.endswith(suffix) and (plain == path or name in _COMPRESSED):
+            return name
+    return None
+
+
+def split_files(
+    paths: Sequence[str],
+    *,
+    card: str | None = None,
+    config_name: str | None = None,
+    data_files: Mapping[str, Sequence[str]] | None = None,
+) -> Splits:
+    """Which of the files hold which split.
+
+    Args:
+        paths: Every file there is, relative to the root and with forward slashes.
+        card: Text of README.md, or None where there is none.
+        config_name: A config of the card; None takes its default.
+        data_files: Split to patterns; given, neither the card nor the names of the files matter.
+
+    Returns:
+        Split to files, both in the order of ``datasets``: patterns in the order given, files of a pattern
+        sorted, no file twice.
+
+    Raises:
+        SourceError: A pattern or config that does not exist, a split in two formats, or no files at all.
+    """
+    if data_files is not None:
+        splits = {split: _resolve(patterns, paths, split) for split, patterns in data_files.items()}
+    else:
+        config = choose_config(card, config_name)
+        below = _below(config.data_dir, paths)
+        if config.data_files is not None:
+            splits = {split: _resolve(given, below, split) for split, given in config.data_files.items()}
+        else:
+            splits = _by_name(below, config.data_dir)
+        if config.data_dir:
+            splits = {split: tuple(f"{config.data_dir}/{path}" for path in files) for split, files in splits.items()}
+    for split, files in splits.items():
+        _check_one_format(split, files)
+    return splits
+
+
+def _below(folder: str, paths: Sequence[str]) -> list[str]:
+    prefix = f"{folder}/" if folder else ""
+    return [path.removeprefix(prefix) for path in paths if path.startswith(prefix)]
+
+
+def _resolve(patterns: Sequence[str], paths: Sequence[str], split: str) -> tuple[str, ...]:
+    """The files of one split, by patterns or plain paths."""
+    patterns = [patterns] if isinstance(patterns, str) else patterns
+    files: dict[str, None] = {}
+    for pattern in patterns:
+        matched = select(pattern, paths)
+        if not matched and not has_magic(pattern):
+            raise SourceError(f"{pattern}: no such file (data_files of split {split!r}){_missing(pattern, paths)}")
+        readable = [path for path in matched if file_format(path)]
+        if matched and not readable:
+            raise SourceError(f"{matched[0]}: not a file of rows; {_supported()}")
+        files.update(dict.fromkeys(readable))
+    if not files:
+        given = ", ".join(map(repr, patterns))
+        raise SourceError(f"split {split!r}: no file matches {given}. {listing(paths)}")
+    return tuple(files)
+
+
+def _missing(path: str, paths: Sequence[str]) -> str:
+    folder = checked_path(path)
+    if any(each.startswith(f"{folder}/") for each in paths):
+        return f"; it is a folder: write '{folder}/**'"
+    return nearest(path, paths)
+
+
+def _by_name(paths: Sequence[str], folder: str) -> Splits:
+    """Splits by the naming conventions."""
+    data = sorted(path for path in paths if file_format(path) and is_plain_data(path))
+    if not data:
+        where = f" in {folder}" if folder else ""
+        raise SourceError(f"no files of rows{where}; {_supported()}. {listing(paths)}")
+    return (
+        _sharded(data)
+        or _named(data, _FOLDER, lambda path: path.split("/")[:-1])
+        or _named(data, _FILE, lambda path: path.split("/")[-1:])
+        or {"train": tuple(data)}
+    )
+
+
+def _sharded(data: Sequence[str]) -> Splits:
+    splits: dict[str, list[str]] = {}
+    for path in data:
+        if found := _SHARD.fullmatch(path):
+            splits.setdefault(found.group(1), []).append(path)
+    for split, files in splits.items():
+        if not SPLIT_NAME.fullmatch(split):
+            raise SourceError(
+                f"{files[0]}: {split!r} cannot name a split (letters, digits, '_' and '.' only); "
+                "say with data_files which files are which split"
+            )
+    known = [split for split in _KEYWORDS if split in splits]
+    return {split: tuple(splits[split]) for split in [*known, *sorted(splits.keys() - _KEYWORDS.keys())]}
+
+
+def _named(
+    data: Sequence[str], shapes: Mapping[str, list[re.Pattern[str]]], parts: Callable[[str], Iterable[str]]
+) -> Splits:
+    splits: Splits = {}
+    for split, patterns in shapes.items():
+        files = [path for pattern in patterns for path in data if any(pattern.fullmatch(part) for part in parts(path))]
+        if files:
+            splits[split] = tuple(dict.fromkeys(files))
+    return splits
+
+
+def _check_one_format(split: str, files: Sequence[str]) -> None:
+    by_format: dict[str | None, str] = {}
+    for path in files:
+        by_format.setdefault(file_format(path), path)
+    if len(by_format) > 1:
+        examples = " and ".join(f"{path} ({name})" for name, path in by_format.items())
+        raise SourceError(
+            f"split {split!r} has files of more than one format: {examples}; "
+            f"say with data_files which are meant, as in {{{split}: {next(iter(by_format.values()))}}}"
+        )
+
+
+def _supported() -> str:
+    return f"rows are read from {', '.join(_FORMATS)} files (all but Parquet also with .gz)"

@@ -1,0 +1,110 @@
+"""What a source of rows is: two methods; and what the library asks of one that it opened itself."""
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+Row = Mapping[str, Any]
+
+
+class RowSource(Protocol):
+    """Random access to rows; a list of dicts is one.
+
+    Must be thread-safe and deterministic: the same index gives an equal row, in every process.
+    """
+
+    def __len__(self) -> int:
+        """Number of rows."""
+        ...
+
+    def __getitem__(self, index: int, /) -> Row:
+        """The row at ``index`` in [0, len(self)); raises IndexError beyond."""
+        ...
+
+
+class Rows(RowSource, Protocol):
+    """A row source that knows its columns, where each row comes from, and what it is made of."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns that the files hold, in their order."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Hex digest of the rows' content, the same wherever and however the files are named."""
+        ...
+
+    def project(self, columns: Sequence[str]) -> "Rows":
+        """The same rows with only ``columns``: the others are never read."""
+        ...
+
+    def column(self, name: str) -> Iterator[Any]:
+        """Every value of one column in row order, read without the other columns."""
+        ...
+
+    def location(self, index: int) -> str:
+        """Where row ``index`` is, for messages: ``main/test-00000.parquet, row 17``."""
+        ...
+
+
+class ListRows:
+    """Rows in memory: a list of dicts, or any other row source, made into ``Rows``.
+
+    Args:
+        rows: The source; it must not change afterwards.
+        columns: The columns that tasks may use; None takes those of the first 100 rows.
+    """
+
+    def __init__(self, rows: RowSource, columns: Sequence[str] | None = None) -> None:
+        self._rows = rows
+        self._projected = columns is not None
+        if columns is None:
+            columns = list(dict.fromkeys(name for i in range(min(len(rows), 100)) for name in rows[i]))
+        self._columns = tuple(columns)
+        self._digest: str | None = None
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: int, /) -> Row:
+        row = self._rows[index]
+        if not self._projected:
+            return row
+        return {name: row[name] for name in self._columns if name in row}
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns."""
+        return self._columns
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of all values; reads every row once."""
+        if self._digest is None:
+            self._digest = digest_rows(self[index] for index in range(len(self)))
+        return self._digest
+
+    def project(self, columns: Sequence[str]) -> "ListRows":
+        """The same rows, showing only ``columns``."""
+        return ListRows(self._rows, columns)
+
+    def column(self, name: str) -> Iterator[Any]:
+        """The column's values; None where a row lacks it."""
+        return (self._rows[index].get(name) for index in range(len(self._rows)))
+
+    def location(self, index: int) -> str:
+        """``rows in memory, row 17``."""
+        return f"rows in memory, row {index}"
+
+
+def digest_rows(rows: Iterator[Row], fallback: Callable[[Any], Any] = repr) -> str:
+    """BLAKE2b digest of rows in order; ``fallback`` turns a value that JSON has no form for into one."""
+    encoder = msgspec.json.Encoder(enc_hook=fallback, order="deterministic")
+    digest = hashlib.blake2b(digest_size=16)
+    for row in rows:
+        digest.update(encoder.encode(row))
+        digest.update(b"\n")
+    return digest.hexdigest()
