@@ -1,0 +1,324 @@
+"""From a position in a split's endless stream to an index: a keyed permutation for every epoch.
+
+``epoch, place = divmod(position, size)``, ``index = Permutation(size, epoch_key(identity, epoch))(place)``.
+Nothing is stored but the key: any position of any epoch, in any process and any version, is arithmetic.
+
+For more than 32 places the permutation is the generalized Feistel cipher of J. Black and P. Rogaway, "Ciphers
+with Arbitrary Finite Domains" (CT-RSA 2002): a place is a pair in Z_width x Z_height, twelve rounds add a
+keyed function of one half to the other in turn, and a result past ``size`` is enciphered again ("cycle
+walking"). Width is an even number at or just above the square root, because rounds on odd sides would only
+ever make even permutations; width * height exceeds ``size`` by less than width. The round function is the
+SplitMix64 finalizer (G. Steele, D. Lea, C. Flood, "Fast Splittable Pseudorandom Number Generators", OOPSLA
+2014; constants by D. Stafford) without its first shift, which for halves this small would only change the
+key, and its last, which reaches few of the bits used. Its top 40 bits are scaled by a multiplication. Round
+keys come from SHAKE-256.
+
+Feistel networks mix tiny sets slowly (5 places need about 20 rounds), so up to 32 places the permutation is
+the sorting order of ``size`` words from SHAKE-256: all orders equally likely, but for ties of 64-bit words.
+
+How well it mixes: over 4 million random keys a size, sizes 33 to 1000, the joint distribution of two images
+is plainly not uniform after 6 rounds up to size 130 (chi-square per degree of freedom 29 at size 40), nor
+after 8 up to size 48 (2.0 at size 40); after 10 no departure is seen (1.01). Twelve rounds leave two to
+spare. Four-point sums, parity, number of cycles and fixed points show no departure from 8 rounds on.
+
+What it is not: a secret. The round function is not a cryptographic one, so whoever sees enough of an order
+may work out the rest.
+"""
+
+import hashlib
+import math
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from numbers import Integral
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+MAX_SIZE = 2**40
+MAX_POSITION = 2**63 - 1
+KINDS = ("shuffled", "sequential")
+
+_SIZES = range(1, MAX_SIZE + 1)
+_POSITIONS = range(MAX_POSITION + 1)
+
+_EXACT_SIZE = 32
+_ROUNDS = 12
+_MASK = 2**64 - 1
+_MULTIPLIER_1 = 0xBF58476D1CE4E5B9
+_MULTIPLIER_2 = 0x94D049BB133111EB
+
+
+@dataclass(frozen=True, slots=True)
+class Permutation:
+    """A keyed permutation of ``0..size-1``, computed one place or one batch at a time. Thread-safe.
+
+    Attributes:
+        size: In [1, 2**40].
+        key: Any bytes; another key is an unrelated permutation.
+
+    Raises:
+        TypeError: ``size`` is not an integer.
+        ValueError: ``size`` is out of range.
+    """
+
+    size: int
+    key: bytes = field(repr=False)
+    _material: tuple[int, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        size = _whole("size", self.size, _SIZES)
+        object.__setattr__(self, "size", size)
+        object.__setattr__(self, "_material", _material(size, self.key))
+
+    def __call__(self, place: int) -> int:
+        """The index in [0, size) that stands at ``place``.
+
+        Raises:
+            IndexError: ``place`` is not in [0, size).
+            TypeError: ``place`` is not an integer.
+        """
+        place = _whole("place", place, range(self.size), IndexError)
+        if self.size <= _EXACT_SIZE:
+            return self._material[place]
+        return _encipher(self.size, self._material, place)
+
+    def batch(self, places: "Sequence[int] | NDArray[np.int64]") -> "NDArray[np.int64]":
+        """The indices at many places, in their order: what a call would give for each, sooner.
+
+        Raises:
+            IndexError: A place is not in [0, size).
+            TypeError: A place is not an integer.
+            ValueError: ``places`` is not one-dimensional.
+        """
+        import numpy as np
+
+        checked = _whole_array("place", places, range(self.size), IndexError)
+        return _encipher_many(self.size, [self._material], np.zeros(len(checked), dtype=np.intp), checked)
+
+
+class Order:
+    """The endless stream of a split: epoch after epoch, each index once an epoch. Thread-safe.
+
+    Args:
+        size: Number of tasks in the split, in [1, 2**40].
+        kind: ``shuffled`` (anew in each epoch) or ``sequential``.
+        identity: What the shuffle depends on, as text; streams with other identities are unrelated.
+
+    Raises:
+        TypeError: ``size`` is not an integer.
+        ValueError: ``size`` is out of range, or there is no such kind.
+    """
+
+    def __init__(self, size: int, kind: str, identity: str) -> None:
+        if kind not in KINDS:
+            raise ValueError(f"order is {kind!r}; expected one of {', '.join(KINDS)}")
+        self.size = _whole("size", size, _SIZES)
+        self.kind = kind
+        self.identity = identity
+        self._in_order = kind == "sequential" or self.size == 1
+        # One attribute, replaced as a whole: threads see an old pair or a new one, never half of each.
+        self._recent: tuple[int, Permutation] | None = None
+
+    def locate(self, position: int) -> tuple[int, int]:
+        """Epoch and index of a position in [0, 2**63).
+
+        Raises:
+            TypeError: ``position`` is not an integer.
+            ValueError: ``position`` is out of range.
+        """
+        epoch, place = divmod(_whole("position", position, _POSITIONS), self.size)
+        return epoch, place if self._in_order else self._permutation(epoch)(place)
+
+    def index(self, position: int) -> int:
+        """The index at a position in [0, 2**63); raises as ``locate`` does."""
+        return self.locate(position)[1]
+
+    def batch(self, positions: "Sequence[int] | NDArray[np.int64]") -> "NDArray[np.int64]":
+        """The indices at many positions, of one epoch or several, in any order.
+
+        Raises:
+            TypeError: A position is not an integer.
+            ValueError: A position is not in [0, 2**63), or ``positions`` is not one-dimensional.
+        """
+        import numpy as np
+
+        epochs, places = np.divmod(_whole_array("position", positions, _POSITIONS), self.size)
+        if self._in_order or not len(places):
+            return places
+        distinct, which = np.unique(epochs, return_inverse=True)
+        materials = [self._permutation(epoch)._material for epoch in distinct.tolist()]
+        return _encipher_many(self.size, materials, which, places)
+
+    def _permutation(self, epoch: int) -> Permutation:
+        recent = self._recent
+        if recent is None or recent[0] != epoch:
+            recent = (epoch, Permutation(self.size, epoch_key(self.identity, epoch)))
+            self._recent = recent
+        return recent[1]
+
+
+def epoch_key(identity: str, epoch: int) -> bytes:
+    """The key (32 bytes) under which a stream's ``epoch``, in [0, 2**63), is shuffled.
+
+    Raises:
+        TypeError: ``epoch`` is not an integer.
+        ValueError: ``epoch`` is out of range.
+    """
+    return _digest(b"taskset epoch", identity, epoch, 32)
+
+
+def derive_seed(task_id: str, epoch: int) -> int:
+    """The environment's own seed, in [0, 2**32), where nobody gave one: another for each task and epoch.
+
+    Raises:
+        TypeError: ``epoch`` is not an integer.
+        ValueError: ``epoch`` is not in [0, 2**63).
+    """
+    return int.from_bytes(_digest(b"taskset seed", task_id, epoch, 4), "little")
+
+
+def positions(start: int = 0, *, shard_index: int = 0, shard_count: int = 1, stop: int | None = None) -> range:
+    """The positions from ``start`` on that belong to a shard: those p with p % shard_count == shard_index.
+
+    Another ``shard_count`` may take over at any ``start`` up to which every shard has come. The range costs
+    nothing, however long; slice it (``positions()[:1000]``) for a batch.
+
+    Args:
+        start: The first position to consider, in [0, 2**63).
+        shard_index: Which shard, in [0, shard_count).
+        shard_count: Of how many, in [1, 2**63).
+        stop: The position to end before, in [start, 2**63]; None is endless, which is 2**63.
+
+    Raises:
+        TypeError: An argument is not an integer.
+        ValueError: An argument is out of range.
+    """
+    start = _whole("start", start, _POSITIONS)
+    shard_count = _whole("shard_count", shard_count, _POSITIONS[1:])
+    shard_index = _whole("shard_index", shard_index, range(shard_count))
+    stop = MAX_POSITION + 1 if stop is None else _whole("stop", stop, range(start, MAX_POSITION + 2))
+    return range(start + (shard_index - start) % shard_count, stop, shard_count)
+
+
+def _digest(purpose: bytes, text: str, epoch: int, size: int) -> bytes:
+    number = _whole("epoch", epoch, _POSITIONS).to_bytes(8, "little")
+    # Ids may come from JSON, which can spell lone surrogates.
+    encoded = text.encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(number + encoded, digest_size=size, person=purpose).digest()
+
+
+def _material(size: int, key: bytes) -> tuple[int, ...]:
+    """All that a permutation needs: its whole table up to ``_EXACT_SIZE``, beyond it the round keys."""
+    exact = size <= _EXACT_SIZE
+    count = size if exact else _ROUNDS
+    stream = hashlib.shake_256(size.to_bytes(8, "little") + key).digest(8 * count)
+    words = struct.unpack(f"<{count}Q", stream)
+    return tuple(sorted(range(size), key=words.__getitem__)) if exact else words
+
+
+def _sides(size: int) -> tuple[int, int]:
+    """Width (even) and height of the grid that holds the places of a network."""
+    width = math.isqrt(size - 1) + 1
+    width += width % 2
+    return width, -(-size // width)
+
+
+def _encipher(size: int, round_keys: tuple[int, ...], place: int) -> int:
+    width, height = _sides(size)
+    rounds = tuple(zip(round_keys[::2], round_keys[1::2], strict=True))
+    while True:
+        row, column = divmod(place, width)
+        for column_key, row_key in rounds:
+            mixed = (row ^ column_key) * _MULTIPLIER_1 & _MASK
+            mixed = (mixed ^ mixed >> 27) * _MULTIPLIER_2 & _MASK
+            column = (column + ((mixed >> 24) * width >> 40)) % width
+            mixed = (column ^ row_key) * _MULTIPLIER_1 & _MASK
+            mixed = (mixed ^ mixed >> 27) * _MULTIPLIER_2 & _MASK
+            row = (row + ((mixed >> 24) * height >> 40)) % height
+        place = row * width + column
+        if place < size:
+            return place
+
+
+def _encipher_many(
+    size: int, materials: Sequence[tuple[int, ...]], which: "NDArray[np.intp]", places: "NDArray[np.int64]"
+) -> "NDArray[np.int64]":
+    """``places[i]`` under the permutation made of ``materials[which[i]]``, for each i."""
+    import numpy as np
+
+    material = np.array(materials, dtype=np.uint64)
+    if size <= _EXACT_SIZE:
+        return material[which, places].astype(np.int64)
+    round_keys = material.T
+    values = places.astype(np.uint64)
+    outside = np.arange(len(values))
+    while len(outside):
+        values[outside] = _encipher_once(size, round_keys, which[outside], values[outside])
+        outside = outside[values[outside] >= size]
+    return values.astype(np.int64)
+
+
+def _encipher_once(
+    size: int, round_keys: "NDArray[np.uint64]", which: "NDArray[np.intp]", values: "NDArray[np.uint64]"
+) -> "NDArray[np.uint64]":
+    width, height = _sides(size)
+    row, column = values // width, values % width
+    for number in range(0, _ROUNDS, 2):
+        column = _add_mixed(column, row, round_keys[number][which], width)
+        row = _add_mixed(row, column, round_keys[number + 1][which], height)
+    return row * width + column
+
+
+def _add_mixed(
+    half: "NDArray[np.uint64]", other: "NDArray[np.uint64]", key: "NDArray[np.uint64]", modulus: int
+) -> "NDArray[np.uint64]":
+    """One round: ``half`` plus a keyed function of ``other``, modulo ``modulus``."""
+    import numpy as np
+
+    mixed: NDArray[np.uint64] = (other ^ key) * _MULTIPLIER_1
+    mixed ^= mixed >> np.uint64(27)
+    mixed *= np.uint64(_MULTIPLIER_2)
+    total = half + ((mixed >> 24) * modulus >> 40)
+    # Unsigned: a total below the modulus wraps to something greater, so the lesser is the remainder.
+    remainder: NDArray[np.uint64] = np.minimum(total, total - modulus)
+    return remainder
+
+
+def _whole(name: str, value: object, allowed: range, error: type[Exception] = ValueError) -> int:
+    """``value`` as an int, checked; bool and float are refused."""
+    # Most are plain ints, and asking the ABC costs more than all else here.
+    if isinstance(value, bool) or not (type(value) is int or isinstance(value, Integral)):
+        raise TypeError(f"{name} is {value!r}; expected an integer")
+    number = int(value)
+    if number not in allowed:
+        raise error(f"{name} is {number}; expected {allowed[0]} to {allowed[-1]}")
+    return number
+
+
+def _whole_array(
+    name: str,
+    values: "Sequence[int] | NDArray[np.int64]",
+    allowed: range,
+    error: type[Exception] = ValueError,
+) -> "NDArray[np.int64]":
+    """Many integers as an array, each checked as ``_whole`` does."""
+    import numpy as np
+
+    if isinstance(values, range) and values:
+        _whole(name, values[0], allowed, error)
+        _whole(name, values[-1], allowed, error)
+        step = values.step if len(values) > 1 else 0
+        return values[0] + step * np.arange(len(values), dtype=np.int64)
+    array = np.asarray(values)
+    if array.dtype.kind not in "iu":
+        # An empty list, or something to name: one value at a time says which.
+        return np.array([_whole(name, value, allowed, error) for value in values], dtype=np.int64)
+    if array.ndim != 1:
+        raise ValueError(f"{name}s have {array.ndim} dimensions; expected 1")
+    if len(array):
+        _whole(name, int(array.min()), allowed, error)
+        _whole(name, int(array.max()), allowed, error)
+    return array.astype(np.int64)
