@@ -13,7 +13,7 @@ from openenv_tasksets.checkers import Key, check, exact_tolerance, find_checker
 from openenv_tasksets.loaders.errors import ResetNeeded
 from openenv_tasksets.patterns import compile_pattern
 
-Prompt = str | list[dict[str, str]]
+Prompt = str | list[dict[str, Any]]
 
 
 class AnswerAction(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -32,7 +32,7 @@ class AnswerObservation(msgspec.Struct, frozen=True):
     """What the agent sees.
 
     Attributes:
-        prompt: The question, as text or as chat messages of ``role`` and ``content``; None after the reply.
+        prompt: The question, as text or as chat messages; None after the reply.
         choices: The choices in order, where the task has some; None after the reply.
         done: Whether the episode is over, which it is after one reply.
         reward: 1.0 for a right reply, 0.0 for any other; None before the reply.
@@ -91,7 +91,7 @@ class Answer:
         """Sets a task.
 
         Args:
-            prompt: Text, or chat messages, each of exactly ``role`` and ``content``.
+            prompt: Text, or chat messages, each with a ``role`` and a ``content``; what else they hold is kept.
             answer: The expected answer, in the form that the checker takes.
             choices: Texts to choose from, shown beside the prompt and never put into it; None where there are
                 none.
@@ -141,8 +141,6 @@ def _prompt(prompt: Any) -> Prompt:
     if not isinstance(prompt, list) or not prompt:
         raise ValueError(f"prompt must be text or a list of chat messages, not {type(prompt).__name__}")
     for number, message in enumerate(prompt):
-        if not isinstance(message, dict) or set(message) != {"role", "content"}:
-            raise ValueError(f"message {number} of the prompt must be a mapping of exactly 'role' and 'content'")
-        if not all(isinstance(text, str) for text in message.values()):
-            raise ValueError(f"role and content of message {number} of the prompt must be text")
+        if not isinstance(message, dict) or not isinstance(message.get("role"), str) or "content" not in message:
+            raise ValueError(f"message {number} of the prompt must be a mapping with a text 'role' and a 'content'")
     return [dict(message) for message in prompt]

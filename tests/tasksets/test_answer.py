@@ -135,7 +135,10 @@ def test_the_agent_sees_the_prompt_and_the_choices():
 
 
 def test_a_prompt_may_be_chat_messages_which_stay_the_rows_own():
-    messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "2 + 2?"}]
+    messages = [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": [{"type": "text", "text": "2 + 2?"}], "name": "ann"},
+    ]
     shown = Answer().reset(prompt=messages, answer="4")
     assert shown.prompt == messages
     assert shown.prompt is not messages
@@ -148,13 +151,9 @@ def test_a_prompt_may_be_chat_messages_which_stay_the_rows_own():
         (None, "prompt must be text or a list of chat messages, not NoneType"),
         (7, "prompt must be text or a list of chat messages, not int"),
         ([], "prompt must be text or a list of chat messages"),
-        (["hello"], "message 0 of the prompt must be a mapping of exactly 'role' and 'content'"),
-        ([{"role": "user"}], "message 0 of the prompt must be a mapping of exactly"),
-        ([{"role": "user", "content": "a", "name": "b"}], "message 0 of the prompt must be a mapping of exactly"),
-        (
-            [{"role": "user", "content": "a"}, {"role": "user", "content": None}],
-            "of message 1 of the prompt must be text",
-        ),
+        (["hello"], "message 0 of the prompt must be a mapping with a text 'role' and a 'content'"),
+        ([{"role": "user"}], "message 0 of the prompt must be a mapping"),
+        ([{"role": "user", "content": "a"}, {"role": None, "content": "b"}], "message 1 of the prompt must be"),
     ],
 )
 def test_any_other_prompt_is_an_error(prompt, message):
