@@ -1,0 +1,303 @@
+"""The declaration: ``environment.yaml`` as a checked, frozen value.
+
+The models here and in ``dataset_declaration``, ``task_declaration`` and ``runtime_declaration`` are the file's
+schema. They hold no import strings: code comes from an installed package, an image or a Space.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, get_args
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    PrivateAttr,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    field_validator,
+)
+
+from openenv_tasksets.dataset_declaration import DatasetDeclaration
+from openenv_tasksets.declaration_issues import Mistake, mistake, raise_all, raise_with, unknown_name
+from openenv_tasksets.declared_field import PROSE, Declared, Json, Many, Parsed, Text
+from openenv_tasksets.issue_list import shown
+from openenv_tasksets.loaders.errors import Issue, SelectionError
+from openenv_tasksets.loaders.spelling import listing, nearest
+from openenv_tasksets.reward_declaration import DeclaredReward, RewardDeclaration
+from openenv_tasksets.runtime_declaration import Frameworks, OpenEnvRuntime, Resources
+from openenv_tasksets.task_declaration import (
+    SPLIT_NAME,
+    Argument,
+    ColumnArgument,
+    Limits,
+    Order,
+    SplitDeclaration,
+    SplitName,
+    SplitType,
+    TaskDeclaration,
+    TemplateArgument,
+    ValueArgument,
+)
+from openenv_tasksets.yaml_tree import Node
+
+__all__ = [
+    "RESERVED_IDS",
+    "SPEC_VERSION",
+    "Argument",
+    "ColumnArgument",
+    "DatasetDeclaration",
+    "Declaration",
+    "EnvironmentDeclaration",
+    "Frameworks",
+    "Limits",
+    "OpenEnvRuntime",
+    "Order",
+    "Origin",
+    "Resources",
+    "RewardDeclaration",
+    "SplitDeclaration",
+    "SplitType",
+    "TaskDeclaration",
+    "TemplateArgument",
+    "ValueArgument",
+    "minor_version",
+    "with_origin",
+]
+
+SPEC_VERSION = "hf-rl-env-0.1"
+
+RESERVED_IDS = frozenset(
+    (
+        "docs",
+        "harness",
+        "health",
+        "list_environments",
+        "mcp",
+        "metadata",
+        "metrics",
+        "openapi.json",
+        "redoc",
+        "reset",
+        "schema",
+        "state",
+        "step",
+        "web",
+        "ws",
+    )
+)
+"""Ids that would collide with the server's own routes, in upper and lower case alike."""
+
+_VERSION = re.compile(r"hf-rl-env-0\.([1-9][0-9]{0,3})")
+
+
+def minor_version(spec_version: str) -> int | None:
+    """The minor version of a ``spec_version`` that this library reads; None for any other text."""
+    found = _VERSION.fullmatch(spec_version)
+    return int(found[1]) if found else None
+
+
+def _is_free(environment_id: str) -> str:
+    if environment_id.lower() in RESERVED_IDS:
+        raise mistake(f"{environment_id!r} is the name of a route of the server; choose another id")
+    return environment_id
+
+
+def _any_case(word: str) -> str:
+    """A pattern for ``word`` in upper and lower case, in the syntax that ECMAScript knows too."""
+    return "".join(f"[{c}{c.upper()}]" if c.isalpha() else re.escape(c) for c in word)
+
+
+_RESERVED_PATTERN = f"^(?:{'|'.join(map(_any_case, sorted(RESERVED_IDS)))})$"
+_ID = Text("an id (letters, digits, '.', '_', '-'; at most 96)", r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}", longest=96)
+
+EnvironmentId = Annotated[str, _ID, AfterValidator(_is_free)]
+
+
+_TYPES_BY_NAME: dict[str, SplitType] = {kind: kind for kind in get_args(SplitType)}
+
+
+def _split(value: Any) -> SplitDeclaration:
+    if isinstance(value, SplitDeclaration):
+        return value
+    name = SPLIT_NAME.check(value)
+    return SplitDeclaration(name=name, type=_TYPES_BY_NAME.get(name, "validation"))
+
+
+_SplitList = TypeAdapter(Many[Annotated[SplitDeclaration, BeforeValidator(_split)]])
+_SplitTypes = TypeAdapter(Mapping[SplitName, SplitType])
+
+
+_SplitNames = Annotated[tuple[SplitName, ...], Field(json_schema_extra={"uniqueItems": True})]
+
+
+def _splits(value: Any) -> tuple[SplitDeclaration, ...]:
+    if isinstance(value, Mapping):
+        types = _SplitTypes.validate_python(value)
+        return tuple(SplitDeclaration(name=name, type=kind) for name, kind in types.items())
+    splits = _SplitList.validate_python(value)
+    first: dict[str, int] = {}
+    raise_all(
+        ((index,), mistake(f"the split {split.name!r} is listed twice"))
+        for index, split in enumerate(splits)
+        if first.setdefault(split.name, index) != index
+    )
+    return splits
+
+
+def _as_written(splits: tuple[SplitDeclaration, ...]) -> list[str] | dict[str, str]:
+    if all(split == _split(split.name) for split in splits):
+        return [split.name for split in splits]
+    return {split.name: split.type for split in splits}
+
+
+class EnvironmentDeclaration(Declared):
+    """One environment: its rows, how they become tasks, and what plays them."""
+
+    id: EnvironmentId = Field(
+        description="Key of the environment, the last part of a reference; unique in any case.",
+        json_schema_extra={"not": {"type": "string", "pattern": _RESERVED_PATTERN}},
+    )
+    title: Annotated[str, PROSE] | None = Field(default=None, description="A short name for people.")
+    description: Annotated[str, PROSE] | None = Field(default=None, description="What the tasks are.")
+    config_name: Annotated[str, Text("the name of a config")] | None = Field(
+        default=None, description="Config of the dataset; absent: its default one."
+    )
+    splits: Annotated[
+        tuple[SplitDeclaration, ...],
+        Parsed(_splits, _SplitNames | Mapping[SplitName, SplitType]),
+        PlainSerializer(_as_written),
+    ] = Field(
+        default=(),
+        description="Names of the splits, or what each is for by name; absent: all that the files have.",
+    )
+    dataset: DatasetDeclaration | None = Field(
+        default=None, description="Where the rows are, if not in the files beside this one."
+    )
+    task: TaskDeclaration | None = Field(
+        default=None, description="How a row becomes a task; absent: by its columns openenv_reset or task."
+    )
+    runtime: Annotated[Mapping[str, Any], Json(is_object=True)] | None = Field(
+        default=None, description="What holds for every framework, such as isolation and resources."
+    )
+    reward: DeclaredReward = Field(default=None, description="What rewards mean.")
+    frameworks: Frameworks = Field(description="Which frameworks can play the tasks, and how.")
+
+    @field_validator("task")
+    @classmethod
+    def _orders_its_splits(cls, task: TaskDeclaration | None, info: ValidationInfo) -> TaskDeclaration | None:
+        splits = {split.name: split.type for split in info.data.get("splits", ())}
+        if task is not None and isinstance(task.order, Mapping) and splits:
+            raise_all(
+                (("order", name), unknown_name("no split", name, splits)) for name in task.order if name not in splits
+            )
+        return task
+
+
+def _unique_ids(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+    # The ids are compared as given, so that one wrong environment does not hide a repeated id elsewhere.
+    mistakes = list(_repeated_ids(value)) if isinstance(value, list | tuple) else []
+    try:
+        environments = handler(value)
+    except ValidationError as exc:
+        raise_with(mistakes, exc)
+    raise_all(mistakes)
+    if not environments:
+        raise mistake("expected at least one environment; got none")
+    return environments
+
+
+def _repeated_ids(environments: Iterable[Any]) -> Iterator[Mistake]:
+    first: dict[str, int] = {}
+    for index, each in enumerate(environments):
+        given = each.get("id") if isinstance(each, Mapping) else getattr(each, "id", None)
+        if isinstance(given, str) and first.setdefault(given.lower(), index) != index:
+            message = f"the id {shown(given)} is that of environments[{first[given.lower()]}] too (in any case)"
+            yield (index, "id"), mistake(message)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The file that a declaration was read from; no part of its value, so that any two are equal.
+
+    Attributes:
+        data: The file's bytes; None for a declaration built in Python.
+        source: Its name, as the user gave it.
+        tree: Its text, located.
+        warnings: Keys that a newer minor version may know, and this one ignores.
+    """
+
+    data: bytes | None = field(default=None, compare=False)
+    source: str | None = field(default=None, compare=False)
+    tree: Node | None = field(default=None, compare=False)
+    warnings: tuple[Issue, ...] = field(default=(), compare=False)
+
+
+def _known_version(text: str) -> str:
+    if minor_version(text) is None:
+        raise mistake(
+            f"{shown(text)} is not a version that this library reads: it reads hf-rl-env-0.x, as in {SPEC_VERSION}"
+        )
+    return text
+
+
+class Declaration(Declared):
+    """A whole ``environment.yaml``.
+
+    Attributes:
+        spec_version: ``hf-rl-env-0.1``, or a newer minor version.
+        environments: At least one; ids are unique.
+    """
+
+    spec_version: Annotated[str, Text("a version"), AfterValidator(_known_version)] = Field(
+        description="Version of this format.",
+        json_schema_extra={"pattern": f"^{_VERSION.pattern}$"},
+    )
+    environments: Annotated[Many[EnvironmentDeclaration], WrapValidator(_unique_ids)] = Field(
+        description="The environments that the rows are for.", json_schema_extra={"minItems": 1}
+    )
+
+    _origin: Origin = PrivateAttr(default_factory=Origin)
+
+    @property
+    def origin(self) -> Origin:
+        """The file it was read from, empty where there is none."""
+        return self._origin
+
+    @property
+    def source(self) -> str | None:
+        """The name of the file it was read from, or None."""
+        return self._origin.source
+
+    @property
+    def warnings(self) -> tuple[Issue, ...]:
+        """Keys that were ignored because the file is of a newer minor version."""
+        return self._origin.warnings
+
+    def environment(self, id: str | None = None) -> EnvironmentDeclaration:  # noqa: A002 - the file's own word
+        """The environment of this id, in any case; None takes the only one.
+
+        Raises:
+            SelectionError: No such environment, or None where there are several; the message lists the ids.
+        """
+        ids = [environment.id for environment in self.environments]
+        if id is None:
+            if len(ids) > 1:
+                raise SelectionError(f"the taskset has several environments; name one. {listing(ids)}")
+            return self.environments[0]
+        for environment in self.environments:
+            if environment.id.lower() == id.lower():
+                return environment
+        raise SelectionError(f"no environment {id!r}{nearest(id, ids)}")
+
+
+def with_origin(declaration: Declaration, origin: Origin) -> Declaration:
+    """An equal declaration that knows the file it was read from."""
+    located = declaration.model_copy()
+    located._origin = origin
+    return located

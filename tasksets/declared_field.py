@@ -1,0 +1,283 @@
+"""The kinds of fields that a declaration is made of, for values from a file and from Python alike.
+
+Each kind checks a value, says in plain words what it wanted, and knows its JSON Schema. From a file, text
+that stood without quotes arrives as ``PlainScalar``: only here, where the field is known, does it become a
+number or a truth value.
+"""
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, Strict, ValidationError
+from pydantic.config import JsonDict
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
+
+from openenv_tasksets.declaration_issues import Mistake, issues_of, mistake, raise_all
+from openenv_tasksets.field_path import Step
+from openenv_tasksets.issue_list import shown
+from openenv_tasksets.loaders.errors import DeclarationError
+from openenv_tasksets.yaml_scalar import CoreValue, PlainScalar, checked_number, core_value
+
+MOST_JSON_DEPTH = 50
+
+Item = TypeVar("Item")
+Many = Annotated[tuple[Item, ...], Strict(False)]
+"""A list in the file; in Python a tuple, where a list is taken too."""
+
+
+class Declared(BaseModel):
+    """A frozen part of a declaration; built in Python, its mistakes are a ``DeclarationError`` too."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        validate_by_name=True,
+        validate_by_alias=True,
+        hide_input_in_errors=True,
+        protected_namespaces=(),
+    )
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as exc:
+            raise DeclarationError(issues_of(exc.errors(), type(self), by_alias=False)) from exc
+
+    # Parts inside a whole are validated with it, not one by one through __init__.
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
+
+
+class Kind(ABC):
+    """A kind of field, put into ``Annotated``."""
+
+    @abstractmethod
+    def check(self, value: Any) -> Any:
+        """The typed value; raises what ``declaration_issues`` makes."""
+
+    @abstractmethod
+    def json_schema(self) -> JsonSchemaValue:
+        """JSON Schema of what a file may hold."""
+
+    def __get_pydantic_core_schema__(self, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(self.check)
+
+    def __get_pydantic_json_schema__(self, _schema: CoreSchema, _handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return self.json_schema()
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A field of several forms.
+
+    Attributes:
+        parse: From any of the forms to the typed value; raises what ``declaration_issues`` makes.
+        forms: The type whose JSON Schema is that of the forms that a file may hold.
+    """
+
+    parse: Callable[[Any], Any]
+    forms: Any
+
+    def __get_pydantic_core_schema__(self, _source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(
+            self.parse, json_schema_input_schema=handler.generate_schema(self.forms)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Text(Kind):
+    """Text, also where YAML would read a number or a truth value in it.
+
+    Attributes:
+        shape: What is wanted, for messages.
+        pattern: What the whole text must match, in the syntax that Python and ECMAScript share.
+        shortest: Fewest characters.
+        longest: Most characters; None for prose.
+    """
+
+    shape: str = "text"
+    pattern: str | None = None
+    shortest: int = 1
+    longest: int | None = 1024
+
+    def check(self, value: Any) -> str:
+        """The text as ``str``."""
+        if not isinstance(value, str):
+            hint = "; in quotes it is text" if isinstance(value, bool | int | float) else ""
+            raise mistake(f"expected {self.shape}; got {shown(value)}{hint}")
+        text = str(value)
+        if self.longest is not None and len(text) > self.longest:
+            raise mistake(f"expected {self.shape} of at most {self.longest:,} characters; got {len(text):,}")
+        if len(text) < self.shortest or (self.pattern is not None and not re.fullmatch(self.pattern, text)):
+            raise mistake(f"expected {self.shape}; got {shown(text)}")
+        if not _is_unicode(text):
+            raise mistake("half of a surrogate pair is not a character")
+        return text
+
+    def json_schema(self) -> JsonSchemaValue:
+        """Text, or the numbers and truth values that are taken as text."""
+        schema: JsonSchemaValue = {"type": ["string", "number", "boolean"]}
+        if self.shortest:
+            schema["minLength"] = self.shortest
+        if self.longest is not None:
+            schema["maxLength"] = self.longest
+        if self.pattern is not None:
+            schema["pattern"] = f"^(?:{self.pattern})$"
+        return schema
+
+
+PROSE = Text(shortest=0, longest=None)
+ENTRY_POINT = Text("an entry point's name (no module path)", r"[A-Za-z0-9_][A-Za-z0-9_.-]*", longest=96)
+HUB_NAME = Text("namespace/name", r"[A-Za-z0-9_][A-Za-z0-9._-]{0,95}/[A-Za-z0-9_][A-Za-z0-9._-]{0,95}")
+RELATIVE_PATH = Text(
+    "a relative path with '/' between its parts, without '..'",
+    r"(?!/)(?![A-Za-z][A-Za-z0-9+.-]*:)(?!(?:.*/)?\.\.(?:/|$))[^\\\x00-\x1f]+",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Integer(Kind):
+    """A whole number of at least ``at_least``."""
+
+    at_least: int
+
+    def check(self, value: Any) -> int:
+        """The number as ``int``."""
+        number = _core(value)
+        if isinstance(number, bool) or not isinstance(number, int) or number < self.at_least:
+            raise mistake(f"expected a whole number of at least {self.at_least}; got {_given(value)}")
+        return number
+
+    def json_schema(self) -> JsonSchemaValue:
+        """An integer with its lower bound."""
+        return {"type": "integer", "minimum": self.at_least}
+
+
+@dataclass(frozen=True, slots=True)
+class Number(Kind):
+    """A finite number; above 0 where ``is_positive``."""
+
+    is_positive: bool = False
+
+    def check(self, value: Any) -> float:
+        """The number as ``float``."""
+        number = _core(value)
+        shape = "a number above 0" if self.is_positive else "a number"
+        if isinstance(number, bool) or not isinstance(number, int | float):
+            raise mistake(f"expected {shape}; got {_given(value)}")
+        try:
+            number = float(checked_number(number))
+        except ValueError as exc:
+            raise mistake(f"expected {shape}; got {_given(value)}") from exc
+        if self.is_positive and number <= 0:
+            raise mistake(f"expected {shape}; got {_given(value)}")
+        return number
+
+    def json_schema(self) -> JsonSchemaValue:
+        """A number, with the bound where there is one."""
+        return {"type": "number", "exclusiveMinimum": 0} if self.is_positive else {"type": "number"}
+
+
+@dataclass(frozen=True, slots=True)
+class Boolean(Kind):
+    """``true`` or ``false``."""
+
+    def check(self, value: Any) -> bool:
+        """The value as ``bool``."""
+        truth = _core(value)
+        if not isinstance(truth, bool):
+            raise mistake(f"expected true or false; got {_given(value)}")
+        return truth
+
+    def json_schema(self) -> JsonSchemaValue:
+        """A boolean."""
+        return {"type": "boolean"}
+
+
+@dataclass(frozen=True, slots=True)
+class Json(Kind):
+    """Free JSON: plain scalars mean what YAML 1.2 says; a mapping at the top where ``is_object``."""
+
+    is_object: bool = False
+
+    def check(self, value: Any) -> Any:
+        """The value as None, bool, int, float, str, list and dict."""
+        if self.is_object and not isinstance(value, Mapping):
+            raise mistake(f"expected a mapping; got {shown(value)}")
+        mistakes: list[Mistake] = []
+        resolved = _json(value, (), mistakes)
+        raise_all(mistakes)
+        return resolved
+
+    def json_schema(self) -> JsonSchemaValue:
+        """Anything, or any object."""
+        return {"type": "object"} if self.is_object else {}
+
+
+def given(name: str) -> JsonDict:
+    """JSON Schema of a mapping that has ``name``, and not as null."""
+    return {"required": [name], "properties": {name: {"not": {"type": "null"}}}}
+
+
+def filled(name: str) -> JsonDict:
+    """JSON Schema of a mapping that has ``name``, with something in it."""
+    return {"required": [name], "properties": {name: {"minProperties": 1}}}
+
+
+def _json(value: Any, steps: tuple[Step, ...], mistakes: list[Mistake]) -> Any:
+    if len(steps) > MOST_JSON_DEPTH:
+        mistakes.append((steps[:1], mistake(f"nested more than {MOST_JSON_DEPTH} levels deep")))
+        return None
+    if isinstance(value, Mapping):
+        for key in value:
+            if not isinstance(key, str) or not _is_unicode(key):
+                mistakes.append((steps, mistake(f"the key {shown(key)} is not text, as keys in JSON are")))
+        return {key: _json(member, (*steps, str(key)), mistakes) for key, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [_json(member, (*steps, index), mistakes) for index, member in enumerate(value)]
+    try:
+        return _json_leaf(value)
+    except ValueError as exc:
+        mistakes.append((steps, mistake(str(exc))))
+        return None
+
+
+def _json_leaf(value: Any) -> CoreValue:
+    if isinstance(value, PlainScalar):
+        return core_value(value)
+    if isinstance(value, str) and not _is_unicode(value):
+        raise ValueError("half of a surrogate pair is not a character")
+    if value is None or isinstance(value, bool | str):
+        return value
+    if isinstance(value, int | float):
+        return checked_number(value)
+    raise ValueError(f"{shown(value)} is not JSON: use text, numbers, true, false, null, lists and mappings")
+
+
+def _core(value: Any) -> Any:
+    """What a value from the file means; any other value is itself."""
+    if not isinstance(value, PlainScalar):
+        return value
+    try:
+        return core_value(value)
+    except ValueError:
+        return value
+
+
+def _given(value: Any) -> str:
+    if isinstance(value, PlainScalar) or not isinstance(value, str):
+        return shown(_core(value))
+    is_only_quoted = not isinstance(_core(PlainScalar(value)), str)
+    return f"the text {shown(value)} (leave the quotes out)" if is_only_quoted else shown(value)
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
