@@ -1,0 +1,189 @@
+"""A split as it is served: rows, the binding, and which rows a declared filter leaves."""
+
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from typing import Any, Literal, TypeVar
+
+import msgspec
+from tqdm import tqdm
+
+from openenv_tasksets.binding import Binding, RowPlace
+from openenv_tasksets.index_sequence import compose
+from openenv_tasksets.loaders.errors import RowError, SelectionError, TaskNotFound
+from openenv_tasksets.loaders.order import Order
+from openenv_tasksets.loaders.rows import Rows
+from openenv_tasksets.task import Task
+from openenv_tasksets.where import Where
+
+SplitType = Literal["train", "validation", "test"]
+OrderKind = Literal["shuffled", "sequential", "blocks"]
+Value = TypeVar("Value")
+
+
+class Split:
+    """One named part of a taskset. Thread-safe; rows are read one at a time, when asked for.
+
+    Args:
+        name: Its name.
+        type: Which of the three types it is.
+        rows: The files' rows.
+        binding: How one becomes a task.
+        order_kind: The declared order of its stream.
+        identity: What else the order depends on: environment, config and shuffle seed.
+        served: The row of each index; None serves every row.
+        filter_identity: Canonical text of how ``served`` came about; empty without a filter.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        type: SplitType,  # noqa: A002 - the Task API's word
+        rows: Rows,
+        binding: Binding,
+        order_kind: OrderKind,
+        identity: tuple[str, ...],
+        served: Sequence[int] | None = None,
+        filter_identity: str = "",
+    ) -> None:
+        self.name = name
+        self.type = type
+        self.columns = rows.columns
+        self.rows = rows.project(binding.columns)
+        self.binding = binding
+        self.order_kind = order_kind
+        self.filter_identity = filter_identity
+        self._identity = identity
+        self._served = range(len(rows)) if served is None else served
+        self._lock = threading.Lock()
+        self._index_of_id: dict[str, int] | None = None
+
+    def narrowed(self, served: Sequence[int], filter_identity: str) -> "Split":
+        """The same split serving only some rows, numbered anew; ``served`` holds indices of this one."""
+        return Split(
+            name=self.name,
+            type=self.type,
+            rows=self.rows,
+            binding=self.binding,
+            order_kind=self.order_kind,
+            identity=self._identity,
+            served=compose(self._served, served),
+            filter_identity=self.filter_identity + filter_identity,
+        )
+
+    def __len__(self) -> int:
+        return len(self._served)
+
+    def task(self, index: int) -> Task:
+        """The task at ``index`` in [0, len(self)).
+
+        Raises:
+            TaskNotFound: The index is out of range.
+            RowError: The row cannot become a task.
+        """
+        row_index = self.row_of(index)
+        return self.binding.bind(self.rows[row_index], index, self._place(row_index))
+
+    def row_of(self, index: int) -> int:
+        """The row in the files that ``index`` serves."""
+        if isinstance(index, bool) or not isinstance(index, int):
+            raise SelectionError(f"index is a whole number, not {index!r}")
+        if not 0 <= index < len(self):
+            allowed = f"[0, {len(self)})" if len(self) else "none: the split is empty"
+            raise TaskNotFound(f"no task {index} in split {self.name!r}; allowed: {allowed}")
+        return self._served[index]
+
+    def index_of(self, task_id: str) -> int:
+        """The index of the task with this id. The first call reads the id column once.
+
+        Raises:
+            TaskNotFound: No task has this id.
+            RowError: A row's id is missing, malformed, or the id of another row.
+        """
+        if self.binding.id_column is None and isinstance(self._served, range):
+            prefix, _, number = task_id.rpartition("-")
+            plain = prefix == self.name and len(number) < 20 and number.isascii() and number.isdecimal()
+            if not plain or str(int(number)) != number or int(number) not in self._served:
+                raise self._no_id(task_id)
+            return self._served.index(int(number))
+        with self._lock:
+            if self._index_of_id is None:
+                self._index_of_id = self._read_ids()
+        if task_id not in self._index_of_id:
+            raise self._no_id(task_id)
+        return self._index_of_id[task_id]
+
+    def passing(self, where: Where) -> bytearray:
+        """One flag an index: 1 where the task passes. Reads the columns of the filter once.
+
+        Args:
+            where: Conditions on names in ``binding.public``.
+        """
+        names = where.columns
+        columns = tuple(dict.fromkeys(self.binding.public[name].column for name in names))
+        flags = bytearray(len(self.rows))
+        cells = zip(*(self.rows.column(column) for column in columns), strict=True)
+        for row_index, values in enumerate(self._with_progress(cells, "filter")):
+            row = dict(zip(columns, values, strict=True))
+            flags[row_index] = where.holds(self.binding.public_values(row, names, self._place(row_index)))
+        if isinstance(self._served, range) and len(self._served) == len(flags):
+            return flags
+        return bytearray(flags[row_index] for row_index in self._served)
+
+    def _no_id(self, task_id: str) -> TaskNotFound:
+        example = f", such as {self.task(0).id!r}" if len(self) else ""
+        return TaskNotFound(f"no task with id {task_id!r} in split {self.name!r}; it has {len(self)} tasks{example}")
+
+    def _read_ids(self) -> dict[str, int]:
+        bound = self.binding.id_column
+        column = None if bound is None else bound.column
+        values = (None for _ in range(len(self.rows))) if column is None else self.rows.column(column)
+        index_of_row = {row_index: index for index, row_index in enumerate(self._served)}
+        ids: dict[str, int] = {}
+        for row_index, value in enumerate(self._with_progress(values, "ids")):
+            index = index_of_row.get(row_index)
+            if index is None:
+                continue
+            place = self._place(row_index)
+            task_id = self.binding.task_id({} if column is None else {column: value}, place)
+            if task_id in ids:
+                raise RowError(
+                    f"id {task_id!r} is also the id of row {self._served[ids[task_id]]}; ids must be unique",
+                    split=self.name,
+                    row=row_index,
+                    column=column,
+                    location=self.rows.location(row_index),
+                )
+            ids[task_id] = index
+        return ids
+
+    def _place(self, row_index: int) -> RowPlace:
+        return RowPlace(self.name, row_index, self.rows.location)
+
+    def _with_progress(self, values: Iterable[Value], what: str) -> Iterator[Value]:
+        # Only on a terminal, and only once it has taken a second.
+        yield from tqdm(values, total=len(self.rows), desc=f"{self.name}: {what}", unit=" rows", delay=1, disable=None)
+
+    @cached_property
+    def identity(self) -> str:
+        """What the order is keyed by: content, environment, config, split, filter, order and shuffle seed."""
+        parts: list[Any] = [
+            self.rows.fingerprint,
+            *self._identity,
+            self.name,
+            self.filter_identity,
+            self.order_kind,
+        ]
+        return msgspec.json.encode(parts).decode()
+
+    @cached_property
+    def order(self) -> Order:
+        """The endless stream over this split.
+
+        Raises:
+            TaskNotFound: The split is empty.
+        """
+        if not len(self):
+            raise TaskNotFound(f"split {self.name!r} has no tasks, so it has no positions")
+        return Order(len(self), self.order_kind, self.identity)
