@@ -1,0 +1,98 @@
+"""One table: what an error is called on the WebSocket and which status it has over HTTP."""
+
+import logging
+import traceback
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from openenv_tasksets.loaders.errors import (
+    EnvironmentFailed,
+    PolicyError,
+    ResetNeeded,
+    SelectionError,
+    SplitNotFound,
+    TaskNotFound,
+    TasksetError,
+    TimeExceeded,
+)
+from openenv_tasksets.server.host import CapacityReached
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class WireError:
+    """An error as clients see it.
+
+    Attributes:
+        code: The WebSocket's error code.
+        status: The HTTP status.
+        message: Text without hidden values and without the text of foreign exceptions.
+        facts: What stands beside the message, such as ``errors`` or ``error_id``.
+    """
+
+    code: str
+    status: int
+    message: str
+    facts: dict[str, Any]
+
+    def frame_data(self) -> dict[str, Any]:
+        """The ``data`` of an error frame."""
+        return {"message": self.message, "code": self.code, **self.facts}
+
+    def http_body(self) -> dict[str, Any]:
+        """The body of an HTTP error."""
+        facts = dict(self.facts)
+        return {"detail": facts.pop("errors", self.message), **facts}
+
+
+_TABLE: dict[type[BaseException], tuple[str, int]] = {
+    SplitNotFound: ("VALIDATION_ERROR", 404),
+    TaskNotFound: ("VALIDATION_ERROR", 400),
+    SelectionError: ("VALIDATION_ERROR", 422),
+    PolicyError: ("VALIDATION_ERROR", 422),
+    ResetNeeded: ("RESET_NEEDED", 409),
+    TimeExceeded: ("TIME_EXCEEDED", 504),
+    CapacityReached: ("CAPACITY_REACHED", 503),
+    Exception: ("EXECUTION_ERROR", 500),
+}
+
+
+def wire_error(exc: Exception) -> WireError:
+    """Look an exception up along its class's bases.
+
+    What this library raised on purpose keeps its message. Anything else becomes an id, under which the log tells
+    where it was raised.
+    """
+    code, status = next(_TABLE[base] for base in type(exc).__mro__ if base in _TABLE)
+    facts: dict[str, Any] = {}
+    message = exc.message if isinstance(exc, TasksetError) else "internal error"
+    if isinstance(exc, PolicyError):
+        facts["errors"] = list(exc.details)
+    elif isinstance(exc, SelectionError) and status == 422:
+        facts["errors"] = [{"type": "value_error", "loc": ["body"], "msg": message}]
+    elif isinstance(exc, CapacityReached):
+        facts.update(active_sessions=exc.active_sessions, max_sessions=exc.max_sessions)
+    elif isinstance(exc, EnvironmentFailed) or not isinstance(exc, TasksetError):
+        facts["error_id"] = uuid.uuid4().hex[:12]
+        logger.error("error %s: %s\n%s", facts["error_id"], message, _where(exc))
+    return WireError(code, status, message, facts)
+
+
+def _where(exc: BaseException) -> str:
+    """The tracebacks of an exception and its causes, the first cause first.
+
+    Without the text of foreign exceptions and without lines of code: an environment's may well hold the answer.
+    """
+    chain: list[BaseException] = []
+    link: BaseException | None = exc
+    while link is not None and link not in chain:
+        chain.append(link)
+        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
+    lines = []
+    for each in reversed(chain):
+        frames = traceback.walk_tb(each.__traceback__)
+        lines += [f'  File "{at.f_code.co_filename}", line {line}, in {at.f_code.co_name}' for at, line in frames]
+        lines.append(f"{type(each).__name__}: {each}" if isinstance(each, TasksetError) else type(each).__name__)
+    return "\n".join(lines)

@@ -1,0 +1,88 @@
+"""What reset() and step() came to: an observation, its reward and whether the episode is done."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from pydantic import BaseModel
+
+from openenv_tasksets.loaders.errors import EnvironmentFailed
+
+Reward = bool | int | float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One answer of an environment.
+
+    Attributes:
+        observation: Every field of the observation but reward and done.
+        reward: As the environment gave it.
+        done: Whether the environment ended the episode.
+        truncated_by: The limit that ended it otherwise (``max_steps`` or ``episode_seconds``), or None.
+    """
+
+    observation: Mapping[str, Any]
+    reward: Reward
+    done: bool
+    truncated_by: str | None = None
+
+    @classmethod
+    def of(cls, observation: Any) -> "Outcome":
+        """Read what an environment returned.
+
+        Raises:
+            EnvironmentFailed: It is no observation, or its reward is no number.
+        """
+        fields = fields_of(observation)
+        reward = fields.pop("reward", None)
+        done = fields.pop("done", False)
+        if hasattr(reward, "item"):  # a scalar of numpy or torch
+            reward = reward.item()
+        if not isinstance(reward, bool | int | float | None):
+            raise EnvironmentFailed(f"the environment gave a reward of type {type(reward).__name__}, not a number")
+        return cls(fields, reward, bool(done))
+
+    @property
+    def metadata(self) -> Mapping[str, Any] | None:
+        """The observation's metadata; None where it is absent, empty or no mapping."""
+        metadata = self.observation.get("metadata")
+        return metadata if metadata and isinstance(metadata, Mapping) else None
+
+    def truncated(self, limit: str) -> "Outcome":
+        """The same outcome ended by a limit; the metadata say so to clients that know only ``done``."""
+        metadata = {**(self.metadata or {}), "truncated": True, "truncated_by": limit}
+        return dataclasses.replace(self, observation={**self.observation, "metadata": metadata}, truncated_by=limit)
+
+    def to_wire(self) -> dict[str, Any]:
+        """The ``data`` of an observation frame, in OpenEnv's form."""
+        data: dict[str, Any] = {
+            "observation": self.observation,
+            "reward": self.reward,
+            "done": self.done or self.truncated_by is not None,
+        }
+        if self.metadata is not None:
+            data["metadata"] = self.metadata
+        return data
+
+
+def fields_of(value: Any) -> dict[str, Any]:
+    """The fields of an observation or a state by name.
+
+    Raises:
+        EnvironmentFailed: It is none of the forms that an environment may return.
+    """
+    if isinstance(value, msgspec.Struct):
+        return msgspec.structs.asdict(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    raise EnvironmentFailed(
+        f"the environment returned {type(value).__name__}; it must be a mapping, a pydantic model, "
+        f"a msgspec struct or a dataclass"
+    )

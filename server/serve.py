@@ -1,0 +1,75 @@
+"""Serves an application until it is told to stop: the socket, uvicorn, and the two signals."""
+
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import uvicorn
+from fastapi import FastAPI
+
+from openenv_tasksets.loaders.errors import TasksetError
+
+MAX_FRAME_BYTES = 16 * 2**20
+_BACKLOG = 2048
+_GRACE_S = 10
+
+
+def serve(app: FastAPI, *, host: str, port: int, on_ready: Callable[[str], None]) -> None:
+    """Serve until SIGINT or SIGTERM; then let running answers finish, for at most ten seconds, and return.
+
+    To be called on the main thread. Logging is the caller's to set up.
+
+    Args:
+        app: The application.
+        host: Address to listen on.
+        port: In [0, 65535]; 0 takes a free one.
+        on_ready: Called once with the base URL, without a trailing slash, when connections are accepted.
+
+    Raises:
+        TasksetError: The address is taken or not one of this machine's.
+    """
+    listener = _listen(host, port)
+    shown = f"[{host}]" if ":" in host else host
+    url = f"http://{shown}:{listener.getsockname()[1]}"
+    config = uvicorn.Config(
+        app,
+        ws="websockets-sansio",
+        ws_max_size=MAX_FRAME_BYTES,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=_GRACE_S,
+    )
+    with listener, _stopped_is_done():
+        _Server(config, lambda: on_ready(url)).run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, which says when it is ready."""
+
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._on_ready()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except OSError as exc:
+        raise TasksetError(f"cannot listen: {exc.strerror}; port 0 takes a free one") from exc
+
+
+@contextmanager
+def _stopped_is_done() -> Iterator[None]:
+    """uvicorn raises the signal that stopped it once more when it is done; here that must not end the process."""
+    handlers = {each: signal.signal(each, signal.SIG_IGN) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for each, handler in handlers.items():
+            signal.signal(each, handler)

@@ -1,0 +1,112 @@
+"""The contract of an environment, and what its signatures and annotations say."""
+
+import inspect
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+from openenv_tasksets.loaders.errors import EnvironmentNotFound
+from openenv_tasksets.loaders.spelling import nearest
+
+
+@runtime_checkable
+class Environment(Protocol):
+    """What runs episodes. OpenEnv's ``Environment`` subclasses are such, and so is a class that never heard of it.
+
+    Class attributes that are read where they exist:
+
+    - ``blocking`` (default True): False promises that reset() and step() neither wait nor compute for
+      long, so that they may be called on the event loop.
+    - ``executes_rows`` (default False): True says that it runs code from the rows; the user's consent is asked.
+    """
+
+    def reset(self, *args: Any, **kwargs: Any) -> Any:
+        """Begin an episode; called with the task's bound arguments by name. Returns the first observation."""
+        ...
+
+    def step(self, action: Any, /) -> Any:
+        """Take one action; returns the next observation, which carries ``reward`` and ``done``."""
+        ...
+
+    @property
+    def state(self) -> Any:
+        """What the trainer may see of the environment between steps."""
+        ...
+
+    def close(self) -> None:
+        """Give back what the environment holds. Called once, after the last step."""
+        ...
+
+
+def method_name(environment: type[Any], name: str) -> str:
+    """``name``, or ``name_async`` where the class has one of its own, which is then the one to call.
+
+    OpenEnv's base class has both, and its ``*_async`` only calls the other.
+
+    Args:
+        environment: The environment class.
+        name: ``reset`` or ``step``.
+    """
+    function = getattr(environment, f"{name}_async", None)
+    if function is None:
+        return name
+    inherited = (
+        getattr(function, "__module__", "").endswith("env_server.interfaces")
+        and getattr(function, "__qualname__", "") == f"Environment.{name}_async"
+    )
+    return name if inherited else f"{name}_async"
+
+
+@dataclass(frozen=True, slots=True)
+class Accepts:
+    """Which keyword arguments a function takes.
+
+    Attributes:
+        names: Those it names.
+        any_name: Whether it has ``**kwargs``.
+        required: Those without a default.
+    """
+
+    names: frozenset[str]
+    any_name: bool
+    required: frozenset[str]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.names or self.any_name
+
+
+def accepts(function: Callable[..., Any], *, skip_self: bool = False) -> Accepts:
+    """Read a function's signature.
+
+    Args:
+        function: A function or a bound method.
+        skip_self: Leave out the first parameter: for a method looked up on its class.
+    """
+    parameters = list(inspect.signature(function).parameters.values())[1 if skip_self else 0 :]
+    named = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    return Accepts(
+        names=frozenset(p.name for p in named),
+        any_name=any(p.kind is p.VAR_KEYWORD for p in parameters),
+        required=frozenset(p.name for p in named if p.default is p.empty),
+    )
+
+
+def check_arguments(accepted: Accepts, bound: Iterable[str], environment_name: str) -> None:
+    """Refuse a binding that the environment's reset() would drop or that leaves it short.
+
+    Raises:
+        EnvironmentNotFound: A bound argument that reset() does not take, or a required one that is not bound.
+    """
+    names = set(bound)
+    for name in sorted(names):
+        if name not in accepted:
+            raise EnvironmentNotFound(
+                f"environment {environment_name!r} takes no reset() argument {name!r}, which the task binds"
+                + nearest(name, sorted(accepted.names))
+            )
+    missing = sorted(accepted.required - names - {"seed", "episode_id"})
+    if missing:
+        raise EnvironmentNotFound(
+            f"environment {environment_name!r} needs reset() arguments that the task does not bind: "
+            f"{', '.join(missing)}; bind them under task.reset"
+        )

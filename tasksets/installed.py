@@ -1,0 +1,85 @@
+"""The environments that are installed here: entry points, chosen by a declaration and by nothing else."""
+
+from importlib.metadata import Distribution, EntryPoint, PackageNotFoundError, distribution, entry_points
+from typing import Any
+
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+from openenv_tasksets.declaration import EnvironmentDeclaration, OpenEnvRuntime
+from openenv_tasksets.loaders.errors import EnvironmentNotFound
+from openenv_tasksets.loaders.spelling import listing, nearest
+
+GROUP = "openenv_tasksets.environments"
+OPENENV_VERSION = Version("0.10.0")
+"""The OpenEnv whose API this library speaks; ``min_version`` is compared with it."""
+
+
+def find_environment(declared: EnvironmentDeclaration) -> type[Any]:
+    """Load the environment class that a declaration names.
+
+    Raises:
+        EnvironmentNotFound: There is no OpenEnv runtime, it is not a package, the package or the environment is
+            not installed or too old (with the command to type), or it cannot be imported.
+    """
+    runtime = declared.frameworks.openenv
+    if runtime is None:
+        raise EnvironmentNotFound(
+            f"environment {declared.id!r} declares no frameworks.openenv block, so OpenEnv cannot run it"
+        )
+    if runtime.package is None:
+        kind, name = ("image", runtime.image) if runtime.image is not None else ("Space", runtime.space_id)
+        raise EnvironmentNotFound(
+            f"environment {declared.id!r} runs from the {kind} {name!r}; only a 'package' runs in this process"
+        )
+    if OPENENV_VERSION not in SpecifierSet(runtime.min_version or ""):
+        raise EnvironmentNotFound(
+            f"environment {declared.id!r} needs OpenEnv {runtime.min_version}; this library speaks {OPENENV_VERSION}"
+        )
+    entry_point = _entry_point(runtime, runtime.package)
+    try:
+        environment = entry_point.load()
+    except Exception as exc:
+        raise EnvironmentNotFound(
+            f"environment {entry_point.name!r} ({entry_point.value}) cannot be imported: {type(exc).__name__}: {exc}"
+        ) from exc
+    if not isinstance(environment, type):
+        raise EnvironmentNotFound(f"entry point {entry_point.name!r} ({entry_point.value}) is not a class")
+    return environment
+
+
+def _entry_point(runtime: OpenEnvRuntime, package: str) -> EntryPoint:
+    installed = _distribution(Requirement(package))
+    offered = {point.name: point for point in installed.entry_points if point.group == GROUP}
+    if not offered:
+        elsewhere = sorted({point.name for point in entry_points(group=GROUP)})
+        raise EnvironmentNotFound(
+            f"package {installed.name!r} offers no environment (entry point group {GROUP!r}). "
+            f"{listing(elsewhere)} in other packages"
+        )
+    name = runtime.environment
+    if name is None and len(offered) == 1:
+        return next(iter(offered.values()))
+    if name is None:
+        raise EnvironmentNotFound(
+            f"package {installed.name!r} offers several environments; name one with 'environment:'. "
+            f"{listing(sorted(offered))}"
+        )
+    if name not in offered:
+        raise EnvironmentNotFound(f"package {installed.name!r} has no environment {name!r}{nearest(name, offered)}")
+    return offered[name]
+
+
+def _distribution(requirement: Requirement) -> Distribution:
+    command = f"pip install '{requirement}'"
+    try:
+        installed = distribution(requirement.name)
+    except PackageNotFoundError:
+        raise EnvironmentNotFound(f"package {requirement.name!r} is not installed: {command}") from None
+    if not requirement.specifier.contains(installed.version, prereleases=True):
+        raise EnvironmentNotFound(
+            f"package {requirement.name!r} is installed as {installed.version}, "
+            f"but the taskset needs {requirement.specifier}: {command}"
+        )
+    return installed

@@ -1,0 +1,80 @@
+"""For all tests: caches of their own, no network but loopback, and tasksets in a line."""
+
+import atexit
+import ipaddress
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+# Before anything is imported: the Hub's and other libraries read these variables when they are.
+_HOME = tempfile.mkdtemp(prefix="openenv-tasksets-tests-")
+atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
+os.environ.update(
+    HF_HOME=f"{_HOME}/huggingface",
+    XDG_CACHE_HOME=f"{_HOME}/cache",
+    XDG_CONFIG_HOME=f"{_HOME}/config",
+    HF_HUB_DISABLE_TELEMETRY="1",
+    HF_HUB_DISABLE_XET="1",
+    HF_UPDATE_DOWNLOAD_COUNTS="0",
+)
+for _name in ("HF_TOKEN", "HF_ENDPOINT", "HUGGING_FACE_HUB_TOKEN", "OPENENV_MODE", "ENABLE_WEB_INTERFACE"):
+    os.environ.pop(_name, None)
+
+
+class NetworkRefused(RuntimeError):
+    """A test wanted to reach another host."""
+
+
+def _refuse_other_hosts(event: str, arguments: tuple[Any, ...]) -> None:
+    if event in ("socket.connect", "socket.sendto"):
+        address = arguments[1]
+        host = address[0] if isinstance(address, tuple) else None
+    elif event == "socket.getaddrinfo":
+        host = arguments[0]
+    else:
+        return
+    if isinstance(host, bytes):
+        host = host.decode()
+    if host in (None, "", "localhost"):
+        return
+    try:
+        loopback = ipaddress.ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:
+        loopback = False
+    if not loopback and host != "0.0.0.0":
+        raise NetworkRefused(f"tests reach loopback only, not {host!r}")
+
+
+sys.addaudithook(_refuse_other_hosts)
+
+import pytest  # noqa: E402
+from loopback_hub.fixtures import hub  # noqa: E402
+
+__all__ = ["hub"]
+
+
+@pytest.fixture(scope="session")
+def make_taskset() -> Callable[..., Any]:
+    """``make_taskset(rows, {"reset": {...}}, id="quiz")``: rows in memory, bound as the task block says."""
+    from openenv_tasksets.declaration import Declaration
+    from openenv_tasksets.taskset import Taskset
+
+    def make(
+        rows: Sequence[Mapping[str, Any]] | Mapping[str, Sequence[Mapping[str, Any]]],
+        task: Mapping[str, Any] | None = None,
+        **environment: Any,
+    ) -> Taskset:
+        declared: dict[str, Any] = {
+            "id": "quiz",
+            "frameworks": {"openenv": {"min_version": ">=0.10.0", "package": "openenv-tasksets"}},
+            **environment,
+        }
+        if task is not None:
+            declared["task"] = task
+        declaration = Declaration.model_validate({"spec_version": "hf-rl-env-0.1", "environments": [declared]})
+        return Taskset.from_rows(rows, declaration)
+
+    return make

@@ -1,0 +1,209 @@
+"""The /ws route on a real server: refusals, vanished clients, and many sessions at once."""
+
+import asyncio
+import contextlib
+import json
+import socket
+import threading
+import time
+
+import pytest
+from websockets.asyncio.client import connect as connect_async
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from openenv_tasksets.server.app import create_app
+from openenv_tasksets.server.host import Host, HostSettings
+
+ROWS = [{"question": f"q{n}", "answer": f"a{n}"} for n in range(200)]
+TASK = {"reset": {"question": "question", "answer": "answer"}, "visible": ["question"]}
+
+
+class Quiz:
+    closed = 0
+
+    def __init__(self, fail=False):
+        if fail:
+            raise ValueError("the answer is c4n4ry")
+
+    def reset(self, question, answer):
+        self.question, self.answer = question, answer
+        return {"question": question}
+
+    def step(self, action):
+        if "wait" in action:
+            action_began.set()
+            assert let_go.wait(30)
+        return {"question": self.question, "reward": float(action.get("answer") == self.answer), "done": True}
+
+    @property
+    def state(self):
+        return {}
+
+    def close(self):
+        type(self).closed += 1
+
+
+action_began, let_go = threading.Event(), threading.Event()
+
+
+def ask(websocket, kind, data=None):
+    websocket.send(json.dumps({"type": kind} if data is None else {"type": kind, "data": data}))
+    return json.loads(websocket.recv(timeout=30))
+
+
+def eventually(holds):
+    for _ in range(1000):
+        if holds():
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def refusal(url):
+    """The error frame and the close code of a connection that gets no session."""
+    with connect(url) as websocket:
+        error = json.loads(websocket.recv(timeout=30))
+        with pytest.raises(ConnectionClosed) as caught:
+            websocket.recv(timeout=30)
+    return error, caught.value.rcvd.code
+
+
+@pytest.fixture
+def host(make_taskset):
+    return Host(make_taskset(ROWS, TASK), Quiz, settings=HostSettings(max_sessions=60))
+
+
+@pytest.fixture
+def url(host, serve):
+    with serve(create_app([host])) as url:
+        yield url.replace("http", "ws") + "/ws"
+
+
+def test_beyond_its_capacity_a_server_asks_to_come_back_later(make_taskset, serve):
+    host = Host(make_taskset(ROWS, TASK), Quiz, settings=HostSettings(max_sessions=1))
+    with serve(create_app([host])) as url:
+        url = url.replace("http", "ws") + "/ws"
+        with connect(url) as first:
+            ask(first, "reset", {"index": 0})
+            error, code = refusal(url)
+            assert error == {
+                "type": "error",
+                "data": {
+                    "message": "Server at capacity: 1/1 sessions active. Cannot accept new connections.",
+                    "code": "CAPACITY_REACHED",
+                    "active_sessions": 1,
+                    "max_sessions": 1,
+                },
+            }
+            assert code == 1013
+            assert ask(first, "step", {"answer": "a0"})["data"]["reward"] == 1.0
+        assert eventually(lambda: host.active_sessions == 0)
+        with connect(url) as second:
+            assert ask(second, "reset")["type"] == "observation"
+
+
+def test_an_environment_that_cannot_be_made_is_told_without_its_reason(make_taskset, serve, caplog):
+    host = Host(make_taskset(ROWS, TASK), Quiz, arguments={"fail": True})
+    with serve(create_app([host])) as url:
+        error, code = refusal(url.replace("http", "ws") + "/ws")
+    assert (error["type"], error["data"]["code"], error["data"]["factory_name"]) == ("error", "FACTORY_ERROR", "Quiz")
+    assert error["data"]["message"] == "environment 'Quiz' could not be made: ValueError"
+    assert error["data"]["error_id"] in caplog.text
+    assert "c4n4ry" not in json.dumps(error) + caplog.text
+    assert (code, host.active_sessions) == (1000, 0)
+
+
+def test_a_session_cannot_be_taken_over(url, host):
+    error, code = refusal(url + "?session_id=abc")
+    assert error["data"] == {"message": "Unknown session_id: abc", "code": "SESSION_ERROR"}
+    assert (code, host.active_sessions) == (1000, 0)
+
+
+@pytest.mark.parametrize("leave", ["close frame", "closing handshake", "cut"])
+def test_a_client_that_goes_frees_its_slot_and_its_environment(url, host, leave):
+    closed = Quiz.closed
+    with connect(url) as websocket:
+        ask(websocket, "reset", {"index": 0})
+        assert host.active_sessions == 1
+        if leave == "close frame":
+            websocket.send('{"type":"close"}')
+            with pytest.raises(ConnectionClosed) as caught:
+                websocket.recv(timeout=30)
+            assert caught.value.rcvd.code == 1000
+        elif leave == "cut":
+            websocket.socket.shutdown(socket.SHUT_RDWR)
+    assert eventually(lambda: host.active_sessions == 0)
+    assert Quiz.closed == closed + 1
+
+
+def test_a_client_that_vanishes_in_mid_step_frees_its_slot_when_the_step_ends(url, host):
+    action_began.clear(), let_go.clear()
+    with connect(url) as websocket:
+        ask(websocket, "reset", {"index": 0})
+        websocket.send('{"type":"step","data":{"wait":true}}')
+        assert action_began.wait(30)
+        websocket.socket.shutdown(socket.SHUT_RDWR)
+    with connect(url) as other:
+        assert ask(other, "reset", {"index": 1})["data"]["observation"] == {"question": "q1"}
+    let_go.set()
+    assert eventually(lambda: host.active_sessions == 0)
+
+
+def test_one_blocking_step_holds_up_nobody_else(url):
+    action_began.clear(), let_go.clear()
+    with connect(url) as slow, connect(url) as quick:
+        ask(slow, "reset", {"index": 0})
+        slow.send('{"type":"step","data":{"wait":true}}')
+        assert action_began.wait(30)
+        assert ask(quick, "reset", {"index": 1})["type"] == "observation"
+        assert ask(quick, "step", {"answer": "a1"})["data"]["reward"] == 1.0
+        let_go.set()
+        assert json.loads(slow.recv(timeout=30))["type"] == "observation"
+
+
+def test_fifty_sessions_at_once_play_their_own_tasks(url, host):
+    async def play(session):
+        async with connect_async(url) as websocket:
+            seen = set()
+            for turn in range(6):
+                index = (session * 7 + turn * 31) % len(ROWS)
+                # Every third reset takes what the server gives.
+                data = {} if turn % 3 == 2 else {"index": index}
+                await websocket.send(json.dumps({"type": "reset", "data": data}))
+                question = json.loads(await websocket.recv())["data"]["observation"]["question"]
+                await websocket.send('{"type":"state"}')
+                state = json.loads(await websocket.recv())["data"]
+                assert question == f"q{state['index']}"
+                assert data == {} or state["index"] == index
+                if state["position"] is not None:
+                    seen.add(state["position"])
+                await websocket.send(json.dumps({"type": "step", "data": {"answer": f"a{state['index']}"}}))
+                reply = json.loads(await websocket.recv())["data"]
+                assert (reply["reward"], reply["observation"]["question"]) == (1.0, question)
+            return seen
+
+    async def all_of_them():
+        return await asyncio.gather(*(play(session) for session in range(50)))
+
+    positions = [position for seen in asyncio.run(all_of_them()) for position in seen]
+    assert sorted(positions) == list(range(100))
+    assert eventually(lambda: host.active_sessions == 0)
+
+
+def test_frames_up_to_sixteen_mebibytes_are_taken(url):
+    with connect(url, max_size=None) as websocket:
+        ask(websocket, "reset", {"index": 0})
+        assert ask(websocket, "step", {"answer": "x" * (15 << 20)})["data"]["reward"] == 0.0
+
+
+def test_a_stopping_server_closes_its_environments(host, serve):
+    closed = Quiz.closed
+    with contextlib.ExitStack() as clients:
+        with serve(create_app([host])) as url:
+            websocket = clients.enter_context(connect(url.replace("http", "ws") + "/ws"))
+            ask(websocket, "reset", {"index": 0})
+        assert eventually(lambda: host.active_sessions == 0)
+        assert Quiz.closed == closed + 1
+        with pytest.raises(ConnectionClosed):
+            websocket.recv(timeout=30)
