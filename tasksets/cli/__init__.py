@@ -1,0 +1,1 @@
+"""The command ``tasksets``: one subcommand a file, put together in ``app``."""

@@ -1,0 +1,233 @@
+"""What ``tasksets validate`` looks at: the text, the environment, the columns, and rows; every mistake is kept."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from openenv_tasksets.declaration import Declaration, EnvironmentDeclaration, OpenEnvRuntime
+from openenv_tasksets.declaration_file import line_of, read_declaration
+from openenv_tasksets.environment import accepts, check_arguments
+from openenv_tasksets.installed import find_environment
+from openenv_tasksets.loaders.errors import DeclarationError, RowError, TasksetError
+from openenv_tasksets.split import Split
+from openenv_tasksets.taskset import Taskset
+
+_MOST_ROW_ERRORS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One mistake.
+
+    Attributes:
+        file: The declaration's file as the user gave it.
+        line: 1-based line in it; None where no line is at fault.
+        path: Field path; empty for the whole file.
+        message: What is wrong.
+    """
+
+    file: str
+    line: int | None
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        where = self.file if self.line is None else f"{self.file}:{self.line}"
+        return f"{where}: {self.path}: {self.message}" if self.path else f"{where}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class SplitSummary:
+    """A split that could be opened.
+
+    Attributes:
+        environment: The environment's id.
+        split: The split's name.
+        type: train, validation or test.
+        tasks: How many there are.
+        checked: How many rows were bound.
+        columns: The columns that are read.
+        visible: reset() arguments that the agent may see.
+        hidden: The other bound arguments.
+        public: What the Task API shows beside the task's own keys.
+    """
+
+    environment: str
+    split: str
+    type: str
+    tasks: int
+    checked: int
+    columns: tuple[str, ...]
+    visible: tuple[str, ...]
+    hidden: tuple[str, ...]
+    public: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was found; ``notes`` say what was not looked at."""
+
+    findings: list[Finding] = field(default_factory=list)
+    splits: list[SplitSummary] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def check_text(path: Path) -> Report:
+    """Only the file's text."""
+    report = Report()
+    try:
+        read_declaration(path)
+    except DeclarationError as exc:
+        report.findings.extend(_findings(exc, path))
+    return report
+
+
+def check(path: Path, *, environment: str | None, data_dir: Path | None, most_rows: int | None) -> Report:
+    """The text; then, where that is right, the environments and the rows.
+
+    Args:
+        path: A folder with environment.yaml, or that file.
+        environment: Only this one; None checks all.
+        data_dir: The folder with the row files; None is the declaration's own.
+        most_rows: How many rows of each split are bound; None binds all and looks for double ids.
+
+    Raises:
+        SelectionError: No such environment.
+    """
+    try:
+        declaration = read_declaration(path)
+    except DeclarationError as exc:
+        return Report(list(_findings(exc, path)))
+    chosen = declaration.environments if environment is None else (declaration.environment(environment),)
+    report = Report()
+    for each in chosen:
+        _Check(report, declaration, each, path).run(data_dir, most_rows)
+    return report
+
+
+class _Check:
+    """The checks of one environment."""
+
+    def __init__(
+        self, report: Report, declaration: Declaration, environment: EnvironmentDeclaration, path: Path
+    ) -> None:
+        self.report = report
+        self.declaration = declaration
+        self.environment = environment
+        self.path = path
+        self.field = f"environments[{declaration.environments.index(environment)}]"
+
+    def run(self, data_dir: Path | None, most_rows: int | None) -> None:
+        runtime = self.environment.frameworks.openenv
+        if runtime is None:
+            self.note("it has no frameworks.openenv: only its text was checked")
+            return
+        installed = None
+        if runtime.package is None:
+            self.note("it runs from an image or a Space: whether it takes the arguments was not checked")
+        else:
+            installed = self.installed(runtime)
+        try:
+            taskset = Taskset.from_path(self.path, environment=self.environment.id, data_dir=data_dir)
+        except TasksetError as exc:
+            self.found(exc, self.field)
+            return
+        for name in taskset:
+            try:
+                split = taskset.split(name)
+            except TasksetError as exc:
+                self.found(exc, self.field)
+            else:
+                self.rows(split, most_rows, installed)
+
+    def installed(self, runtime: OpenEnvRuntime) -> type[Any] | None:
+        """The environment's class, which was also made once where it needs no secret."""
+        try:
+            environment = find_environment(self.environment)
+        except TasksetError as exc:
+            self.found(exc, f"{self.field}.frameworks.openenv")
+            return None
+        if runtime.secrets:
+            self.note("it wants secrets: whether it can be made was not checked")
+            return environment
+        try:
+            environment(**runtime.arguments).close()
+        except Exception as exc:  # noqa: BLE001 - somebody else's code; what it says of its arguments is the finding
+            self.found(
+                TasksetError(f"the environment cannot be made: {type(exc).__name__}: {exc}"),
+                f"{self.field}.frameworks.openenv.arguments",
+            )
+        return environment
+
+    def rows(self, split: Split, most_rows: int | None, environment: type[Any] | None) -> None:
+        """Bind rows of one split; what its summary says is taken from the first that can be bound."""
+        count = len(split) if most_rows is None else min(most_rows, len(split))
+        visible: Sequence[str] = ()
+        hidden: Sequence[str] = ()
+        errors = 0
+        for index in self.progress(count, split.name):
+            try:
+                task = split.task(index)
+            except RowError as exc:
+                errors += 1
+                if errors <= _MOST_ROW_ERRORS:
+                    self.found(exc, f"{self.field}.task")
+                continue
+            if not visible and not hidden:
+                visible, hidden = tuple(task.visible), tuple(task.hidden.reveal())
+                self.takes(environment, task.arguments())
+        if errors > _MOST_ROW_ERRORS:
+            more = f"{errors - _MOST_ROW_ERRORS:,} more rows of split {split.name!r} cannot be bound"
+            self.found(TasksetError(more), f"{self.field}.task")
+        if most_rows is None and count and not errors:
+            self.unique_ids(split)
+        self.report.splits.append(
+            SplitSummary(
+                environment=self.environment.id,
+                split=split.name,
+                type=split.type,
+                tasks=len(split),
+                checked=count,
+                columns=split.binding.columns,
+                visible=tuple(visible),
+                hidden=tuple(hidden),
+                public=tuple(split.binding.public),
+            )
+        )
+
+    def takes(self, environment: type[Any] | None, arguments: dict[str, Any]) -> None:
+        if environment is None:
+            return
+        try:
+            check_arguments(accepts(environment.reset, skip_self=True), arguments, environment.__name__)
+        except TasksetError as exc:
+            self.found(exc, f"{self.field}.task.reset")
+
+    def unique_ids(self, split: Split) -> None:
+        try:
+            split.index_of(split.task(0).id)
+        except RowError as exc:
+            self.found(exc, f"{self.field}.task.id")
+
+    def progress(self, count: int, split: str) -> Iterator[int]:
+        # Only on a terminal, and only once it has taken a second.
+        yield from tqdm(range(count), desc=f"{split}: check", unit=" rows", delay=1, disable=None)
+
+    def found(self, exc: TasksetError, where: str) -> None:
+        if isinstance(exc, DeclarationError):
+            self.report.findings.extend(_findings(exc, self.path))
+        else:
+            line = line_of(self.declaration, where)
+            file = self.declaration.source or str(self.path)
+            self.report.findings.append(Finding(file, line, where, exc.message))
+
+    def note(self, text: str) -> None:
+        self.report.notes.append(f"environment {self.environment.id!r}: {text}")
+
+
+def _findings(exc: DeclarationError, path: Path) -> Iterator[Finding]:
+    for issue in exc.issues:
+        yield Finding(exc.source or str(path), issue.line, issue.path, issue.message)

@@ -1,0 +1,148 @@
+"""``tasksets init``: a first environment.yaml, drafted from a dataset's columns and first rows."""
+
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from openenv_tasksets.draft import Draft, Line
+    from openenv_tasksets.loaders.rows import Rows
+
+FILE_NAME = "environment.yaml"
+_LOOKED_AT = 50
+_COMMENT_COLUMN = 48
+_MIN_VERSION = ">=0.10.0"
+
+
+def init(
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="A folder with row files.", show_default=False)],
+    output: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Where to write; - is stdout. Default: environment.yaml in PATH."),
+    ] = None,
+    environment: Annotated[
+        str, typer.Option(metavar="NAME", help="The installed environment that is to run the tasks.")
+    ] = "answer",
+    environment_id: Annotated[
+        str | None, typer.Option("--id", metavar="ID", help="The environment's id. Default: the folder's name.")
+    ] = None,
+    config: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Which config of the dataset card, where it has several.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the file where there is one.")] = False,
+) -> None:
+    """Draft an environment.yaml from the row files in a folder.
+
+    Their columns and first rows say how a row becomes a task; where they do not, the draft says what to fill in.
+    """
+    from openenv_tasksets.cli.console import say
+    from openenv_tasksets.loaders.errors import TasksetError
+
+    target = None if output == "-" else Path(output or path / FILE_NAME)
+    if target is not None and target.exists() and not force:
+        raise TasksetError(f"{target} exists; --force overwrites it, --output - prints the draft")
+    text = draft_file(path, environment, environment_id, config)
+    if target is None:
+        sys.stdout.write(text)
+        return
+    try:
+        target.write_text(text, encoding="utf-8")
+    except OSError as exc:
+        raise TasksetError(f"{target}: cannot be written: {exc.strerror}") from exc
+    say(f"wrote {target}: a start to edit\nnext: tasksets validate {target}")
+
+
+def draft_file(path: Path, environment: str, environment_id: str | None, config: str | None) -> str:
+    """The text of a drafted environment.yaml.
+
+    Args:
+        path: A folder with row files.
+        environment: Name of the installed environment.
+        environment_id: Its id in the file; None makes one of the folder's name.
+        config: The dataset card's config; None is its default one.
+
+    Raises:
+        SourceError: There are no row files, or they cannot be read.
+        EnvironmentNotFound: No installed package offers the environment.
+    """
+    from openenv_tasksets.checkers import CHECKERS
+    from openenv_tasksets.draft import quoted
+
+    package = _package_of(environment)
+    splits = _open_splits(path, config)
+    draft = _draft(environment, package, max(splits.values(), key=lambda rows: len(rows.columns)))
+    fitting = [name for name, rows in splits.items() if draft.columns <= set(rows.columns)]
+    left_out = [name for name in splits if name not in fitting]
+    lines: list[Line] = [
+        ("spec_version: hf-rl-env-0.1", ""),
+        ("environments:", ""),
+        (f"  - id: {quoted(environment_id or _slug(path.resolve().name))}", "its name on the server"),
+    ]
+    if config is not None:
+        lines.append((f"    config_name: {quoted(config)}", "config of the dataset card"))
+    without = f"left out for want of the columns: {', '.join(left_out)}" if left_out else ""
+    lines.append((f"    splits: [{', '.join(map(quoted, fitting))}]", without))
+    lines += [(f"    {text}", comment) for text, comment in draft.lines]
+    lines += [
+        ("    frameworks:", ""),
+        ("      openenv:", ""),
+        (f'        min_version: "{_MIN_VERSION}"', "of OpenEnv"),
+        (f"        package: {package}", "an installed package"),
+        (f"        environment: {quoted(environment)}", "which environment of that package"),
+    ]
+    if draft.arguments:
+        arguments = ", ".join(f"{name}: {value}" for name, value in draft.arguments.items())
+        lines.append((f"        arguments: {{{arguments}}}", f"checkers: {', '.join(CHECKERS)}"))
+    head = "# Which rows make which tasks, and which environment runs them.\n"
+    return head + "".join(map(_rendered, lines))
+
+
+def _package_of(environment: str) -> str:
+    """The installed package that offers the environment."""
+    from importlib.metadata import entry_points
+
+    from openenv_tasksets.installed import GROUP
+    from openenv_tasksets.loaders.errors import EnvironmentNotFound
+    from openenv_tasksets.loaders.spelling import nearest
+
+    offered = {point.name: point.dist.name for point in entry_points(group=GROUP) if point.dist is not None}
+    if environment not in offered:
+        raise EnvironmentNotFound(f"no environment {environment!r} is installed{nearest(environment, offered)}")
+    return offered[environment]
+
+
+def _open_splits(path: Path, config: str | None) -> dict[str, "Rows"]:
+    from openenv_tasksets.loaders.layout import split_files
+    from openenv_tasksets.loaders.load import list_files, open_rows, read_card
+
+    files = split_files(list_files(path), card=read_card(path), config_name=config)
+    return {name: open_rows(path, names) for name, names in files.items()}
+
+
+def _draft(environment: str, package: str, rows: "Rows") -> "Draft":
+    from openenv_tasksets.declaration import EnvironmentDeclaration
+    from openenv_tasksets.draft import draft_answer, draft_arguments
+    from openenv_tasksets.environment import accepts
+    from openenv_tasksets.installed import find_environment
+
+    if (package, environment) == ("openenv-tasksets", "answer"):
+        return draft_answer(rows.columns, [rows[index] for index in range(min(len(rows), _LOOKED_AT))])
+    runtime = {"min_version": _MIN_VERSION, "package": package, "environment": environment}
+    declared = EnvironmentDeclaration.model_validate({"id": "draft", "frameworks": {"openenv": runtime}})
+    return draft_arguments(rows.columns, accepts(find_environment(declared).reset, skip_self=True))
+
+
+def _slug(folder: str) -> str:
+    """An environment id made of a folder's name."""
+    from openenv_tasksets.declaration import RESERVED_IDS
+
+    slug = re.sub(r"[^a-z0-9]+", "-", folder.lower()).strip("-") or "tasks"
+    return f"{slug}-tasks" if slug in RESERVED_IDS else slug
+
+
+def _rendered(line: "Line") -> str:
+    text, comment = line
+    return f"{text:<{_COMMENT_COLUMN - 2}}  # {comment}\n" if comment else f"{text}\n"

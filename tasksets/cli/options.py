@@ -1,0 +1,38 @@
+"""Arguments and options that several subcommands have, said once."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+TasksetPath = Annotated[
+    Path, typer.Argument(metavar="PATH", help="A folder with environment.yaml, or that file.", show_default=False)
+]
+EnvironmentId = Annotated[
+    str | None,
+    typer.Option("--environment", metavar="ID", help="Which environment of the file, where it has several."),
+]
+DataDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--data-dir", metavar="DIR", help="The folder with the row files, where they are not beside the file."
+    ),
+]
+SplitName = Annotated[str | None, typer.Option("--split", metavar="NAME", help="Default: train, else the first one.")]
+Conditions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--where",
+        metavar="CONDITION",
+        help="Only tasks whose public value passes: 'topic=algebra', 'topic=algebra,geometry' (one of them), "
+        "'topic!=algebra', 'level>=3' (also < <= >). May be given several times; all must pass.",
+    ),
+]
+AllowExecution = Annotated[
+    list[str] | None,
+    typer.Option(metavar="ID", help="Let this environment execute code from its rows; repeatable."),
+]
+AllowSecret = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME", help="Let environments have this environment variable; repeatable."),
+]

@@ -1,0 +1,181 @@
+"""``tasksets serve``: environments of one or several tasksets behind OpenEnv's API, in one process."""
+
+import ipaddress
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from openenv_tasksets.cli.options import AllowExecution, AllowSecret, Conditions, DataDir, SplitName
+
+if TYPE_CHECKING:
+    from openenv_tasksets.consent import Consent
+    from openenv_tasksets.declaration import Declaration
+    from openenv_tasksets.server.host import Host, HostSettings
+    from openenv_tasksets.taskset import Taskset
+
+
+_Paths = Annotated[
+    list[Path],
+    typer.Argument(metavar="PATH", help="Folders with environment.yaml, or such files.", show_default=False),
+]
+_Environments = Annotated[
+    list[str] | None,
+    typer.Option("--environment", metavar="ID", help="Only this one; repeatable. Default: all that OpenEnv can run."),
+]
+_Address = Annotated[str, typer.Option("--host", metavar="ADDRESS", help="Address to listen on.")]
+_Port = Annotated[int, typer.Option(min=0, max=65535, metavar="N", help="Port; 0 takes a free one.")]
+_MaxSessions = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        metavar="N",
+        help="Sessions at once, for each environment. Default: 1,024, or 1 for an environment that says it can "
+        "do no more.",
+    ),
+]
+_Unseeded = Annotated[
+    Literal["next", "refuse"],
+    typer.Option(help="What a reset() gets that names no task: the next position, or an error."),
+]
+_StartPosition = Annotated[
+    int, typer.Option(min=0, max=2**63 - 1, metavar="N", help="The first position for such resets.")
+]
+_ShuffleSeed = Annotated[int, typer.Option(metavar="N", help="Another number gives other shuffled orders.")]
+_StrictReset = Annotated[bool, typer.Option("--strict-reset", help="Refuse reset() arguments that would be ignored.")]
+_Mode = Annotated[
+    Literal["simulation", "production"],
+    typer.Option(help="OpenEnv's mode; production has no HTTP /reset, /step and /state."),
+]
+_AllowRemote = Annotated[
+    bool,
+    typer.Option(
+        "--allow-remote",
+        help="Let other machines connect, where --host is not this one alone: whoever can reach the port can "
+        "read the tasks, and there is no password.",
+    ),
+]
+
+
+def serve(
+    paths: _Paths,
+    environment: _Environments = None,
+    data_dir: DataDir = None,
+    host: _Address = "127.0.0.1",
+    port: _Port = 8000,
+    split: SplitName = None,
+    where: Conditions = None,
+    max_sessions: _MaxSessions = None,
+    unseeded: _Unseeded = "next",
+    start_position: _StartPosition = 0,
+    shuffle_seed: _ShuffleSeed = 0,
+    strict_reset: _StrictReset = False,
+    mode: _Mode = "simulation",
+    allow_execution: AllowExecution = None,
+    allow_secret: AllowSecret = None,
+    allow_remote: _AllowRemote = False,
+) -> None:
+    """Serve environments over OpenEnv's WebSocket and HTTP API.
+
+    Everything is loaded before the port is opened. The one line on stdout is the URL, printed when
+    connections are accepted. SIGINT and SIGTERM end it with exit code 0.
+    """
+    from openenv_tasksets.cli.console import say, write
+    from openenv_tasksets.consent import Consent
+    from openenv_tasksets.server.app import create_app
+    from openenv_tasksets.server.host import HostSettings
+    from openenv_tasksets.server.serve import serve as serve_app
+
+    if data_dir is not None and len(paths) > 1:
+        raise typer.BadParameter("--data-dir goes with one PATH", param_hint="--data-dir")
+    _check_address(host, allow_remote)
+    settings = HostSettings(max_sessions, unseeded, start_position, strict_reset)
+    consent = Consent(frozenset(allow_execution or ()), frozenset(allow_secret or ()))
+    tasksets = _open(paths, environment or (), data_dir, split, shuffle_seed, where or ())
+    hosts = [_host(taskset, settings, consent) for taskset in tasksets]
+    app = create_app(hosts, mode=mode)
+
+    def ready(url: str) -> None:
+        for each in hosts:
+            say(_described(each, url if len(hosts) == 1 else f"{url}/{each.id}"))
+        say("stop with Ctrl+C")
+        write(url)
+
+    serve_app(app, host=host, port=port, on_ready=ready)
+
+
+def _check_address(host: str, allow_remote: bool) -> None:
+    from openenv_tasksets.loaders.errors import ConsentNeeded
+
+    try:
+        here = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        here = host == "localhost"
+    if not here and not allow_remote:
+        raise ConsentNeeded(
+            f"--host {host} lets other machines connect: the rows leave this one, and whoever can reach the port "
+            "can read the tasks; say that you want it with --allow-remote"
+        )
+
+
+def _open(
+    paths: Sequence[Path],
+    wanted: Sequence[str],
+    data_dir: Path | None,
+    split: str | None,
+    shuffle_seed: int,
+    where: Sequence[str],
+) -> list["Taskset"]:
+    """The tasksets of the wanted environments, in the order of the files."""
+    from openenv_tasksets.cli.where_option import narrow_all
+    from openenv_tasksets.declaration_file import read_declaration
+    from openenv_tasksets.loaders.errors import SelectionError
+    from openenv_tasksets.loaders.spelling import nearest
+    from openenv_tasksets.taskset import Taskset
+
+    declarations = {path: read_declaration(path) for path in paths}
+    offered = [each.id for declaration in declarations.values() for each in declaration.environments]
+    for name in wanted:
+        if name not in offered:
+            raise SelectionError(f"no environment {name!r}{nearest(name, offered)}")
+    return [
+        narrow_all(
+            Taskset.from_path(path, environment=name, split=split, data_dir=data_dir, shuffle_seed=shuffle_seed),
+            where,
+        )
+        for path, declaration in declarations.items()
+        for name in _chosen(declaration, wanted)
+    ]
+
+
+def _chosen(declaration: "Declaration", wanted: Sequence[str]) -> list[str]:
+    if wanted:
+        return [each.id for each in declaration.environments if each.id in wanted]
+    runnable = [each.id for each in declaration.environments if each.frameworks.openenv is not None]
+    # With none of them runnable, the error of the first says why.
+    return runnable or [declaration.environments[0].id]
+
+
+def _host(taskset: "Taskset", settings: "HostSettings", consent: "Consent") -> "Host":
+    from openenv_tasksets.installed import find_environment
+    from openenv_tasksets.server.host import Host
+
+    host = Host(taskset, find_environment(taskset.environment), consent=consent, settings=settings)
+    for name in taskset:
+        if taskset.num_tasks(name):
+            # Reads the files once, for the order's key: not to be the first reset's wait.
+            taskset.locate(name, settings.start_position)
+    return host
+
+
+def _described(host: "Host", url: str) -> str:
+    taskset = host.taskset
+    splits = ", ".join(f"{name} ({taskset.num_tasks(name):,} tasks)" for name in taskset)
+    return (
+        f"{host.id}: {url}\n"
+        f"  splits: {splits}; default: {taskset.default_split}\n"
+        f"  from openenv import GenericEnvClient\n"
+        f'  with GenericEnvClient(base_url="{url}").sync() as env:\n'
+        f'      env.reset(split="{taskset.default_split}", index=0)'
+    )

@@ -1,0 +1,211 @@
+"""``tasksets serve``, for real: a process, its URL from stdout, episodes over the wire, and a signal to end it."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+
+import pytest
+from websockets.sync.client import connect
+
+TIMEOUT_S = 60
+
+
+@contextmanager
+def serving(*arguments, stop=signal.SIGTERM):
+    """Yields the URL and the process; ends it by a signal and checks that it ends well."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "openenv_tasksets.cli", "serve", "--port", "0", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    talk: list[str] = []
+    try:
+        url = process.stdout.readline().strip()
+        assert url, process.stderr.read()
+        yield url, talk
+        process.send_signal(stop)
+        out, err = process.communicate(timeout=TIMEOUT_S)
+        talk.append(err)
+        assert process.returncode == 0, err
+        assert out == "", "the URL is the only line on stdout"
+        assert "Traceback" not in err
+    finally:
+        process.kill()
+        process.wait()
+
+
+def get(url):
+    with urllib.request.urlopen(url, timeout=TIMEOUT_S) as response:
+        return json.load(response)
+
+
+def ask(websocket, kind, data=None):
+    websocket.send(json.dumps({"type": kind} if data is None else {"type": kind, "data": data}))
+    return json.loads(websocket.recv(timeout=TIMEOUT_S))
+
+
+def test_an_episode_is_played_over_the_printed_url(taskset):
+    with serving(taskset, "--split", "test", "--start-position", 2, "--shuffle-seed", 5) as (url, talk):
+        assert get(f"{url}/health") == {"status": "healthy"}
+        with connect(f"{url.replace('http', 'ws')}/ws") as websocket:
+            first = ask(websocket, "reset", {"index": 3})
+            assert first["data"]["observation"]["prompt"] == "What is 33 + 33?"
+            last = ask(websocket, "step", {"answer": "it is 66"})
+            assert (last["data"]["reward"], last["data"]["done"]) == (1.0, True)
+            ask(websocket, "reset", {})
+            state = ask(websocket, "state")["data"]
+            assert (state["split"], state["position"]) == ("test", 2)
+
+    assert f"sums: {url}\n" in talk[0]
+    assert "splits: train (30 tasks), test (10 tasks); default: test" in talk[0]
+    assert f'with GenericEnvClient(base_url="{url}").sync() as env:' in talk[0]
+
+
+def test_several_tasksets_are_served_in_one_process_with_what_the_options_say(taskset, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "environment.yaml").write_text((taskset / "environment.yaml").read_text().replace("id: sums", "id: two"))
+    for name in ("train.jsonl", "test.jsonl"):
+        (other / name).write_text((taskset / name).read_text())
+    options = ["--where", "topic=doubles", "--unseeded", "refuse", "--strict-reset", "--max-sessions", 1]
+
+    with serving(taskset, other, *options, "--mode", "production", stop=signal.SIGINT) as (url, talk):
+        assert get(f"{url}/list_environments") == ["sums", "two"]
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            get(f"{url}/two/state")
+        with connect(f"{url.replace('http', 'ws')}/two/ws") as websocket:
+            assert "refuses a reset() that names no task" in ask(websocket, "reset", {})["data"]["message"]
+            assert "strict" in ask(websocket, "reset", {"index": 0, "colour": 1})["data"]["message"]
+            assert ask(websocket, "reset", {"index": 0})["data"]["observation"]["prompt"] == "What is 1 + 1?"
+            with connect(f"{url.replace('http', 'ws')}/two/ws") as second:
+                assert json.loads(second.recv(timeout=TIMEOUT_S))["data"]["code"] == "CAPACITY_REACHED"
+
+    assert f"sums: {url}/sums\n" in talk[0]
+    assert f"two: {url}/two\n" in talk[0]
+    assert "splits: train (15 tasks), test (5 tasks)" in talk[0]
+
+
+@pytest.fixture
+def taken_port():
+    """A port on which nothing can be served: should a check ever fail to refuse, a test ends all the same."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener.getsockname()[1]
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "192.0.2.1", "example.org"])
+def test_another_address_than_loopback_needs_the_user_s_word(tasksets, taskset, taken_port, address):
+    result = tasksets("serve", taskset, "--host", address, "--port", taken_port)
+
+    assert result.code == 1
+    assert f"--host {address} lets other machines connect" in result.err
+    assert "--allow-remote" in result.err
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "localhost"])
+def test_a_loopback_address_needs_no_word(tasksets, taskset, taken_port, address):
+    result = tasksets("serve", taskset, "--host", address, "--port", taken_port)
+
+    assert result.code == 1
+    assert "cannot listen: Address already in use" in result.err
+
+
+def test_with_the_user_s_word_another_address_is_tried(tasksets, taskset):
+    result = tasksets("serve", taskset, "--host", "192.0.2.1", "--allow-remote")
+
+    assert result.code == 1
+    assert "cannot listen: Cannot assign requested address" in result.err
+
+
+def test_an_unknown_environment_is_an_error_with_those_that_exist(tasksets, taskset, taken_port):
+    result = tasksets("serve", taskset, "--port", taken_port, "--environment", "sum")
+
+    assert result.code == 1
+    assert "no environment 'sum'; did you mean 'sums'?" in result.err
+
+
+def test_a_data_folder_goes_with_one_taskset(tasksets, taskset, tmp_path, taken_port):
+    result = tasksets("serve", taskset, tmp_path, "--data-dir", tmp_path, "--port", taken_port)
+
+    assert result.code == 2
+    assert "--data-dir goes with one PATH" in result.err
+
+
+@pytest.fixture
+def edited(taskset):
+    """``edited(old, new)``: the taskset with its environment.yaml changed."""
+
+    def edit(old, new):
+        file = taskset / "environment.yaml"
+        text = file.read_text()
+        assert old in text
+        file.write_text(text.replace(old, new))
+        return taskset
+
+    return edit
+
+
+def test_code_from_rows_runs_only_with_the_user_s_word(tasksets, folder, taken_port):
+    root = folder(train=[{"prompt": "def f():", "entry_point": "f", "test": "def check(f): pass"}])
+    tasksets("init", root, "--environment", "humaneval", "--id", "code")
+
+    refused = tasksets("serve", root, "--port", taken_port, "--allow-execution", "other")
+
+    assert refused.code == 1
+    assert "allow it with --allow-execution code" in refused.err
+    taken = tasksets("serve", root, "--allow-execution", "code", "--port", taken_port)
+    assert "cannot listen" in taken.err
+
+
+def test_a_secret_is_given_only_with_the_user_s_word(tasksets, edited, monkeypatch, taken_port):
+    root = edited("arguments: {checker: number}", "arguments: {checker: number}\n        secrets: [MY_KEY]")
+    monkeypatch.setenv("MY_KEY", "hunter2")
+
+    refused = tasksets("serve", root, "--port", taken_port)
+
+    assert refused.code == 1
+    assert "--allow-secret MY_KEY" in refused.err
+    assert "hunter2" not in refused.err
+    taken = tasksets("serve", root, "--allow-secret", "MY_KEY", "--port", taken_port)
+    assert "cannot listen" in taken.err
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("environment: answer", "environment: anwser"), "no environment 'anwser'; did you mean 'answer'?"),
+        (("answer: answer}", "answer: anwser}"), "no column 'anwser'; did you mean 'answer'?"),
+        (("prompt: question, ", ""), "environment.yaml:8"),
+        (("prompt: question, ", "prompt: question, hint: topic, "), "no reset() argument 'hint'"),
+        (("id: sums", "id: docs"), "environment.yaml:3"),
+    ],
+    ids=["environment", "column", "visible", "argument", "id"],
+)
+def test_what_is_wrong_is_said_before_a_port_is_opened(tasksets, edited, taken_port, change, said):
+    result = tasksets("serve", edited(*change), "--port", taken_port)
+
+    assert result.code == 1
+    assert said in result.err
+    assert result.out == ""
+
+
+def test_an_environment_without_an_openenv_block_cannot_be_served(tasksets, edited, taken_port):
+    text = 'openenv:\n        min_version: ">=0.10.0"\n        package: openenv-tasksets\n'
+    root = edited(text, "verifiers:\n        x: y\n")
+
+    result = tasksets("serve", root, "--port", taken_port)
+
+    assert result.code == 1
+    assert "declares no frameworks.openenv block" in result.err
+
+
+def test_conditions_that_leave_no_task_are_refused(tasksets, taskset, taken_port):
+    result = tasksets("serve", taskset, "--port", taken_port, "--where", "level>99")
+
+    assert result.code == 1
+    assert "no task of split 'train' passes level>99" in result.err
