@@ -1,0 +1,1 @@
+"""reasoning-gym as a taskset: generated rows, scored by the package itself."""
