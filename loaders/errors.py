@@ -2,6 +2,11 @@
 
 TasksetError
 ├── DeclarationError      environment.yaml is wrong: fix the lines that it names
+├── ReferenceInvalid      text that refers to nothing on the Hub: write it in a form that the message lists
+├── HubError              what the Hub does not give
+│   ├── RepositoryNotFound  there is none, or no right to read it: check the name, log in, ask for access
+│   ├── RevisionNotFound  no such branch, tag or commit: the message names near ones
+│   └── HubUnavailable    no usable answer, or offline and not in the cache: try again, or go online
 ├── SourceError           files that cannot be found or read as rows
 │   └── SourceChanged     a file is no longer the one that was opened: open the taskset again
 ├── RowError              one row cannot become a task: fix the row or the binding
@@ -71,6 +76,26 @@ class DeclarationError(TasksetError):
             f"{prefix}:{issue.line}: {issue}" if issue.line is not None else f"{prefix}: {issue}"
             for issue in self.issues
         ]
+
+
+class ReferenceInvalid(TasksetError):
+    """A reference in none of the forms that there are, or with a name that the Hub cannot have."""
+
+
+class HubError(TasksetError):
+    """The Hub did not give what was asked; its subclasses say what to do about it."""
+
+
+class RepositoryNotFound(HubError):
+    """There is no such dataset repository, or this user may not read it: the Hub does not always tell which."""
+
+
+class RevisionNotFound(HubError):
+    """The repository has no such branch, tag or commit; the message names near ones."""
+
+
+class HubUnavailable(HubError):
+    """The Hub gave no usable answer, however often it was asked; or it must not be asked, being offline."""
 
 
 class SourceError(TasksetError):

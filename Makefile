@@ -1,0 +1,57 @@
+# make demo      set up, and watch tasks being played
+# make test      set up, and pass the tests
+# make check     lint, types, import contracts, tests, doc examples: what CI runs
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+TESTS := $(BIN)/python -m pytest
+
+.PHONY: demo test test-slow check lint types format bench-server clean
+
+demo: $(VENV)/.demo
+	$(BIN)/python -m tasksets_examples.demo
+
+test: $(VENV)/.dev
+	$(TESTS) -m "not slow"
+
+test-slow: $(VENV)/.dev
+	$(TESTS) -m slow
+
+check: lint types
+	$(TESTS) -m "not slow" --cov --cov-report=term:skip-covered
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+# Type and import checkers do not see folders that an editable install maps, so they look at an installed copy.
+types: $(VENV)/.dev
+	rm -rf build/lint build/lib examples/build
+	$(PIP) install --no-deps --target build/lint . ./examples
+	cd build/lint && ../../$(BIN)/mypy --config-file ../../pyproject.toml -p openenv_tasksets -p tasksets_examples
+	cd build/lint && ../../$(BIN)/lint-imports --config ../../pyproject.toml
+
+format: $(VENV)/.dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench-server: $(VENV)/.dev
+	$(BIN)/python benchmarks/server.py
+
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, not " + sys.version.split()[0])'
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --upgrade pip
+	touch $@
+
+$(VENV)/.demo: $(VENV)/.made pyproject.toml examples/pyproject.toml
+	$(PIP) install -e '.[demo]' -e examples
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.made pyproject.toml examples/pyproject.toml
+	$(PIP) install -e '.[dev]' -e examples
+	touch $@ $(VENV)/.demo
+
+clean:
+	rm -rf $(VENV) build .demo .mypy_cache .pytest_cache .ruff_cache .hypothesis

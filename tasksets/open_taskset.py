@@ -1,0 +1,65 @@
+"""What a user names where a taskset is wanted: a folder of this machine, or a reference to the Hub."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from openenv_tasksets.loaders.errors import RepositoryNotFound, SourceError
+from openenv_tasksets.loaders.reference import PREFIX
+from openenv_tasksets.taskset import Taskset
+
+if TYPE_CHECKING:
+    from openenv_tasksets.loaders.hub import Hub
+
+_PATH_STARTS = (".", "/", "~", "\\")
+_FILE_ENDS = (".yaml", ".yml")
+
+
+def is_reference(target: str | Path) -> bool:
+    """Whether ``target`` means a repository on the Hub, and not a path.
+
+    What exists here is a path, and so is what can only be one: ``./words``, ``/data/words``, ``words``,
+    ``acme/environment.yaml``. ``namespace/name`` that does not exist here is a reference.
+    """
+    text = str(target)
+    if isinstance(target, Path) or text.startswith(_PATH_STARTS):
+        return False
+    if "://" in text:
+        return True
+    return not Path(text).exists() and not text.endswith(_FILE_ENDS) and ("@" in text or 1 <= text.count("/") <= 2)
+
+
+def open_taskset(
+    target: str | Path,
+    *,
+    environment: str | None = None,
+    split: str | None = None,
+    data_dir: str | Path | None = None,
+    hub: "Hub | None" = None,
+    shuffle_seed: int = 0,
+) -> Taskset:
+    """Open a taskset by its folder or by its reference.
+
+    Args:
+        target: As ``is_reference`` tells them apart.
+        environment: Which environment of it; may be left out where there is one.
+        split: The split to use where none is named; None takes ``train``, else the first.
+        data_dir: For a folder: where the row files are, if not beside ``environment.yaml`` nor on the Hub.
+        hub: The Hub; None takes the one of the environment's variables.
+        shuffle_seed: Another number gives other shuffled orders.
+
+    Raises:
+        TasksetError: As ``Taskset.from_path`` and ``Taskset.from_hub`` do; or ``data_dir`` is given for a
+            reference.
+    """
+    if not is_reference(target):
+        return Taskset.from_path(
+            target, environment=environment, split=split, data_dir=data_dir, hub=hub, shuffle_seed=shuffle_seed
+        )
+    if data_dir is not None:
+        raise SourceError(f"data_dir is for a taskset in a folder; {target} takes its rows from the Hub")
+    try:
+        return Taskset.from_hub(str(target), environment=environment, split=split, hub=hub, shuffle_seed=shuffle_seed)
+    except RepositoryNotFound as exc:
+        if str(target).startswith(PREFIX):
+            raise
+        raise RepositoryNotFound(f"{exc.message}; nor is there a folder {str(target)!r}") from exc

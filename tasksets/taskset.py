@@ -1,0 +1,354 @@
+"""A taskset: one declared environment's splits, opened when they are used; the library's main object."""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from openenv_tasksets.binding import compile_binding
+from openenv_tasksets.declaration import Declaration, EnvironmentDeclaration, SplitDeclaration, TaskDeclaration
+from openenv_tasksets.declaration_file import read_declaration
+from openenv_tasksets.declared_splits import check_has_files, declared_splits, local_rows, with_line
+from openenv_tasksets.loaders.errors import DeclarationError, SplitNotFound, TaskNotFound
+from openenv_tasksets.loaders.order import positions
+from openenv_tasksets.loaders.reference import DatasetReference, ResolvedReference
+from openenv_tasksets.loaders.rows import ListRows, Rows, RowSource
+from openenv_tasksets.loaders.spelling import nearest
+from openenv_tasksets.split import Split
+from openenv_tasksets.task import Task
+from openenv_tasksets.view import TaskView
+
+if TYPE_CHECKING:
+    from openenv_tasksets.loaders.hub import Hub
+
+
+class Taskset(Mapping[str, TaskView]):
+    """The tasks of one environment: a mapping from split name to a view of its tasks.
+
+    Made by ``from_hub``, ``from_path`` or ``from_rows``. Immutable and thread-safe; a split's files are fetched
+    and opened at its first use, and its rows are read one at a time.
+
+    Attributes:
+        declaration: The whole ``environment.yaml``.
+        environment: The one environment of it that is bound here.
+        splits: Name and type of every split, in declared order.
+        reference: The repository and the commit that it was read from; None for one that is not from the Hub.
+    """
+
+    def __init__(
+        self,
+        declaration: Declaration,
+        environment: EnvironmentDeclaration,
+        splits: tuple[SplitDeclaration, ...],
+        rows: Mapping[str, Callable[[], Rows]],
+        *,
+        default_split: str | None = None,
+        shuffle_seed: int = 0,
+        reference: ResolvedReference | None = None,
+    ) -> None:
+        self.declaration = declaration
+        self.environment = environment
+        self.splits = splits
+        self.reference = reference
+        self._rows = rows
+        self._shuffle_seed = shuffle_seed
+        self._lock = threading.Lock()
+        self._opened: dict[str, Split] = {}
+        self._default_split = default_split
+        if default_split is not None:
+            self.resolve_split(default_split)
+
+    @classmethod
+    def from_hub(
+        cls,
+        reference: str | DatasetReference,
+        *,
+        environment: str | None = None,
+        revision: str | None = None,
+        split: str | None = None,
+        token: str | bool | None = None,
+        cache_dir: str | Path | None = None,
+        offline: bool = False,
+        hub: "Hub | None" = None,
+        shuffle_seed: int = 0,
+    ) -> "Taskset":
+        """Open a taskset on the Hub.
+
+        A branch or a tag is resolved to a commit once, which is logged with the pin to write instead; whatever
+        is read later, by whatever process, is of that commit. A pinned reference makes no request the second
+        time. A split's files are fetched when the split is first used.
+
+        Args:
+            reference: ``hf://datasets/{namespace/name}/{environment}@{revision}``; see ``loaders.reference``
+                for the other forms.
+            environment: Which environment of it; may be left out where there is one, or in the reference.
+            revision: Branch, tag, ``refs/pr/N`` or commit; None takes the reference's, else ``main``.
+            split: As in ``from_path``.
+            token: None takes ``HF_TOKEN``, else that of ``hf auth login``; False sends none.
+            cache_dir: Folder of the Hub's cache; None takes ``HF_HUB_CACHE``, else ``HF_HOME``'s.
+            offline: Make no request and use what is in the cache; so does ``HF_HUB_OFFLINE``.
+            hub: Takes the place of ``token``, ``cache_dir`` and ``offline``.
+            shuffle_seed: As in ``from_path``.
+
+        Raises:
+            ReferenceInvalid: The reference is in no known form, or contradicts what is beside it.
+            HubError: There is no such repository or revision, no right to read it, or no answer.
+            DeclarationError: ``environment.yaml`` is missing or wrong; every mistake with its line.
+            SourceError: The row files are missing.
+            SelectionError: No such environment or split, or none named where there are several.
+        """
+        # The Hub's library takes a quarter of a second to import.
+        from openenv_tasksets.from_hub import hub_rows, read_from_hub, rows_snapshot, with_choices
+        from openenv_tasksets.loaders.hub import Hub
+
+        hub = hub or Hub(token=token, cache_dir=cache_dir, offline=offline)
+        found = read_from_hub(with_choices(reference, environment, revision), hub)
+        check_has_files(found.environment)
+        return cls._declared(
+            found.declaration,
+            found.environment,
+            hub_rows(found.environment, rows_snapshot(found.environment, hub, found.snapshot)),
+            default_split=split,
+            shuffle_seed=shuffle_seed,
+            reference=found.reference,
+        )
+
+    @classmethod
+    def from_path(
+        cls,
+        path: str | Path,
+        *,
+        environment: str | None = None,
+        split: str | None = None,
+        data_dir: str | Path | None = None,
+        hub: "Hub | None" = None,
+        shuffle_seed: int = 0,
+    ) -> "Taskset":
+        """Open a local taskset; its rows may be on the Hub, where ``dataset.repo_id`` says so.
+
+        Args:
+            path: A folder with ``environment.yaml``, or that file.
+            environment: Which environment of it; may be left out where there is one.
+            split: The split to use where none is named; None takes ``train``, else the first.
+            data_dir: The folder with the row files where they are not beside ``environment.yaml``: a copy of
+                someone else's dataset, taken instead of the Hub.
+            hub: Where ``dataset.repo_id`` is looked for; None takes the Hub of the environment's variables.
+            shuffle_seed: Another number gives other shuffled orders.
+
+        Raises:
+            DeclarationError: The file is missing or wrong; every mistake with its line.
+            SourceError: The row files are missing.
+            HubError: The dataset cannot be had from the Hub.
+            SelectionError: No such environment or split.
+        """
+        declaration = read_declaration(path)
+        bound = declaration.environment(environment)
+        check_has_files(bound)
+        if data_dir is None and bound.dataset is not None and bound.dataset.repo_id is not None:
+            from openenv_tasksets.from_hub import hub_rows, rows_snapshot
+            from openenv_tasksets.loaders.hub import Hub
+
+            rows = hub_rows(bound, rows_snapshot(bound, hub or Hub()))
+        else:
+            folder = Path(path) if Path(path).is_dir() else Path(path).parent
+            rows = local_rows(bound, folder, data_dir)
+        return cls._declared(declaration, bound, rows, default_split=split, shuffle_seed=shuffle_seed)
+
+    @classmethod
+    def from_rows(
+        cls,
+        rows: RowSource | Mapping[str, RowSource],
+        declaration: Declaration,
+        *,
+        environment: str | None = None,
+        split: str | None = None,
+        shuffle_seed: int = 0,
+    ) -> "Taskset":
+        """Bind rows in memory.
+
+        Args:
+            rows: A list of dicts (or another row source), which becomes the first declared split or ``train``;
+                or one for each split by name.
+            declaration: As in ``from_path``; what it says of files is not used.
+            environment: As in ``from_path``.
+            split: As in ``from_path``.
+            shuffle_seed: As in ``from_path``.
+
+        Raises:
+            SelectionError: No such environment or split.
+            DeclarationError: A declared split has no rows.
+        """
+        bound = declaration.environment(environment)
+        if not isinstance(rows, Mapping):
+            rows = {bound.splits[0].name if bound.splits else "train": rows}
+        opened = {name: partial(ListRows, source) for name, source in rows.items()}
+        return cls._declared(declaration, bound, opened, default_split=split, shuffle_seed=shuffle_seed)
+
+    @classmethod
+    def _declared(
+        cls,
+        declaration: Declaration,
+        environment: EnvironmentDeclaration,
+        rows: Mapping[str, Callable[[], Rows]],
+        *,
+        default_split: str | None,
+        shuffle_seed: int,
+        reference: ResolvedReference | None = None,
+    ) -> "Taskset":
+        """The declared splits among those that there are rows for; without any declared, all of them."""
+        splits = declared_splits(declaration, environment, rows)
+        return cls(
+            declaration,
+            environment,
+            splits,
+            {each.name: rows[each.name] for each in splits},
+            default_split=default_split,
+            shuffle_seed=shuffle_seed,
+            reference=reference,
+        )
+
+    def __getitem__(self, split: str) -> TaskView:
+        return TaskView(self.split(split))
+
+    def __iter__(self) -> Iterator[str]:
+        return (each.name for each in self.splits)
+
+    def __len__(self) -> int:
+        return len(self.splits)
+
+    def __repr__(self) -> str:
+        return f"<Taskset {self.environment.id!r}: {', '.join(self)}>"
+
+    @property
+    def default_split(self) -> str:
+        """The split that is meant where none is named: the one asked for, else ``train``, else the first."""
+        if self._default_split is not None:
+            return self._default_split
+        names = list(self)
+        return "train" if "train" in names else names[0]
+
+    def resolve_split(self, split: str | None) -> str:
+        """The split's name, or the default one for None.
+
+        Raises:
+            SplitNotFound: No such split; the message lists those that exist.
+        """
+        if split is None:
+            return self.default_split
+        if split not in list(self):
+            raise SplitNotFound(f"no split {split!r}{nearest(split, self)}")
+        return split
+
+    def split(self, name: str | None = None) -> Split:
+        """The split, opened; None means the default one.
+
+        Raises:
+            SplitNotFound: No such split.
+            DeclarationError: The binding does not fit the columns.
+            SourceError: Its files cannot be read.
+        """
+        name = self.resolve_split(name)
+        with self._lock:
+            if name not in self._opened:
+                self._opened[name] = self._open(name)
+            return self._opened[name]
+
+    def num_tasks(self, split: str) -> int:
+        """How many tasks the split has.
+
+        Raises:
+            SplitNotFound: No such split.
+        """
+        return len(self.split(split))
+
+    def task(self, split: str, index: int) -> Task:
+        """The task at ``index`` in [0, num_tasks(split)).
+
+        Raises:
+            SplitNotFound: No such split.
+            TaskNotFound: The index is out of range.
+            RowError: The row cannot become a task.
+        """
+        return self.split(split).task(index)
+
+    def index_of(self, split: str, task_id: str) -> int:
+        """The index of the task with this id. The first call for a split reads its id column once.
+
+        Raises:
+            TaskNotFound: No task of the split has this id.
+        """
+        return self.split(split).index_of(task_id)
+
+    def task_by_id(self, task_id: str, split: str | None = None) -> Task:
+        """The task with this id, in ``split`` or, for None, in the first split that has it.
+
+        Raises:
+            TaskNotFound: No task has this id.
+        """
+        if split is not None:
+            return self.task(split, self.index_of(split, task_id))
+        for name in self:
+            try:
+                return self.task(name, self.index_of(name, task_id))
+            except TaskNotFound:
+                continue
+        raise TaskNotFound(f"no task with id {task_id!r} in any split ({', '.join(self)})")
+
+    def locate(self, split: str, position: int) -> tuple[int, int]:
+        """Epoch and index of a position in [0, 2**63) of the split's endless stream.
+
+        Raises:
+            TaskNotFound: The split is empty.
+        """
+        return self.split(split).order.locate(position)
+
+    def positions(self, start: int = 0, *, shard_index: int = 0, shard_count: int = 1) -> Iterator[int]:
+        """The positions from ``start`` on that belong to a shard, endlessly: the seeds to give to reset().
+
+        Every split has the same positions; which task one means is ``locate``'s to say. Shard i of c has the
+        positions p with p % c == i, so a new ``shard_count`` may take over at any ``start``.
+
+        Raises:
+            ValueError: ``start`` or the shard is out of range.
+        """
+        return iter(positions(start, shard_index=shard_index, shard_count=shard_count))
+
+    def columns(self, split: str) -> tuple[str, ...]:
+        """The columns of the split's files, bound or not."""
+        return self.split(split).columns
+
+    def with_view(self, view: TaskView) -> "Taskset":
+        """This taskset with one split narrowed to a view of it: tasks are numbered anew, and rows stay."""
+        narrowed = Taskset(
+            self.declaration,
+            self.environment,
+            self.splits,
+            self._rows,
+            default_split=self._default_split,
+            shuffle_seed=self._shuffle_seed,
+            reference=self.reference,
+        )
+        narrowed._opened = {**self._opened, view.split.name: view.split.narrowed(view.indices, view.identity)}
+        return narrowed
+
+    def _open(self, name: str) -> Split:
+        declared = next(each for each in self.splits if each.name == name)
+        rows = self._rows[name]()
+        task = self.environment.task or TaskDeclaration()
+        path = f"environments[{self.declaration.environments.index(self.environment)}].task"
+        try:
+            binding = compile_binding(self.environment.task, rows.columns, path)
+        except DeclarationError as exc:
+            raise DeclarationError(
+                [with_line(self.declaration, issue, f"split {name!r}") for issue in exc.issues],
+                self.declaration.source,
+            ) from None
+        return Split(
+            name=name,
+            type=declared.type,
+            rows=rows,
+            binding=binding,
+            order_kind=task.order_for(declared),
+            identity=(self.environment.id, self.environment.config_name or "", str(self._shuffle_seed)),
+        )

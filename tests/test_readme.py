@@ -1,0 +1,56 @@
+"""What the README shows is true: its declaration parses and its commands run (its Python runs as a doc example)."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tasksets_examples.reasoning.build import build
+
+from openenv_tasksets.declaration_file import parse_declaration
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.M | re.S)
+
+
+COMMANDS = [
+    line.split("#")[0].strip()
+    for block in blocks("bash")
+    for line in block.splitlines()
+    if line.startswith("tasksets ") and not line.startswith("tasksets serve")
+]
+
+
+def test_the_declaration_parses() -> None:
+    (block,) = blocks("yaml")
+    declaration = parse_declaration(block.encode(), "README.md")
+    assert [environment.id for environment in declaration.environments] == ["questions"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_commands_run(command: str, tmp_path: Path) -> None:
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    if ".demo" in command:
+        build(tmp_path / ".demo", 200)
+    done = subprocess.run(
+        [sys.executable, "-m", "openenv_tasksets.cli", *command.split()[1:]],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+
+
+def test_the_make_targets_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    targets = re.findall(r"\bmake ([a-z-]+)", "\n".join(blocks("bash")))
+    assert targets
+    for target in targets:
+        assert re.search(rf"^{target}:", makefile, re.M)
