@@ -73,8 +73,9 @@ def _check_inside(root: Path, name: str) -> None:
     """Refuse a link that would make a downloaded folder read the user's other files."""
     home = root.resolve()
     target = (root / name).resolve()
-    # A snapshot in the Hub's cache is made of links to the blobs beside it.
-    allowed = [home, home.parents[1] / "blobs"] if home.parent.name == "snapshots" else [home]
+    # A snapshot in the Hub's cache is made of links to the blobs of its repository, or of the whole cache.
+    in_cache = home.parent.name == "snapshots" and len(home.parents) > 2
+    allowed = [home, *(home.parents[n] / "blobs" for n in (1, 2) if in_cache)]
     if not any(target.is_relative_to(folder) for folder in allowed):
         raise SourceError(f"{name}: is a link that leads outside the folder")
 

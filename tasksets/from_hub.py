@@ -41,6 +41,21 @@ def read_from_hub(reference: DatasetReference, hub: Hub) -> HubTaskset:
         DeclarationError: There is no ``environment.yaml``, or it is wrong; every mistake with its line.
         SelectionError: No such environment, or none named where there are several.
     """
+    declaration, snapshot = read_declaration_from_hub(reference, hub)
+    environment = declaration.environment(reference.environment)
+    resolved = ResolvedReference(reference.repo_id, environment.id, snapshot.commit_hash)
+    if not reference.is_pinned:
+        _say_pin(reference, snapshot, str(resolved))
+    return HubTaskset(declaration, environment, resolved, snapshot)
+
+
+def read_declaration_from_hub(reference: DatasetReference, hub: Hub) -> tuple[Declaration, Snapshot]:
+    """The whole ``environment.yaml``, and the commit that the reference stands for now.
+
+    Raises:
+        HubError: There is no such repository or revision, or the Hub does not answer.
+        DeclarationError: There is no ``environment.yaml``, or it is wrong; every mistake with its line.
+    """
     snapshot = Snapshot.at(hub, reference)
     source = f"{PREFIX}{snapshot}/{FILE_NAME}"
     data = snapshot.read(FILE_NAME)
@@ -50,12 +65,7 @@ def read_from_hub(reference: DatasetReference, hub: Hub) -> HubTaskset:
             f"drafts a folder of your own with an {FILE_NAME} whose dataset.repo_id names it"
         )
         raise DeclarationError([Issue("", message)], source)
-    declaration = parse_declaration(data, source)
-    environment = declaration.environment(reference.environment)
-    resolved = ResolvedReference(reference.repo_id, environment.id, snapshot.commit_hash)
-    if not reference.is_pinned:
-        _say_pin(reference, snapshot, str(resolved))
-    return HubTaskset(declaration, environment, resolved, snapshot)
+    return parse_declaration(data, source), snapshot
 
 
 def rows_snapshot(environment: EnvironmentDeclaration, hub: Hub, home: Snapshot | None = None) -> Snapshot:

@@ -1,10 +1,13 @@
 """What a user names where a taskset is wanted: a folder of this machine, or a reference to the Hub."""
 
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from openenv_tasksets.declaration import Declaration
+from openenv_tasksets.declaration_file import read_declaration
 from openenv_tasksets.loaders.errors import RepositoryNotFound, SourceError
-from openenv_tasksets.loaders.reference import PREFIX
+from openenv_tasksets.loaders.reference import PREFIX, DatasetReference
 from openenv_tasksets.taskset import Taskset
 
 if TYPE_CHECKING:
@@ -26,6 +29,38 @@ def is_reference(target: str | Path) -> bool:
     if "://" in text:
         return True
     return not Path(text).exists() and not text.endswith(_FILE_ENDS) and ("@" in text or 1 <= text.count("/") <= 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What is declared where a user named it.
+
+    Attributes:
+        declaration: The whole ``environment.yaml``.
+        target: What to give to ``open_taskset``: the path, or the reference at its commit.
+        environment: The one environment that the reference names, if it does.
+    """
+
+    declaration: Declaration
+    target: str | Path
+    environment: str | None
+
+
+def read_declared(target: str | Path, *, hub: "Hub | None" = None) -> Declared:
+    """Read a declaration by its folder or by its reference, which is resolved once, here.
+
+    Raises:
+        TasksetError: There is none, or it is wrong.
+    """
+    if not is_reference(target):
+        return Declared(read_declaration(target), target, None)
+    from openenv_tasksets.from_hub import read_declaration_from_hub
+    from openenv_tasksets.loaders.hub import Hub
+
+    reference = DatasetReference.parse(str(target))
+    declaration, snapshot = read_declaration_from_hub(reference, hub or Hub())
+    pinned = replace(reference, revision=snapshot.commit_hash, environment=None)
+    return Declared(declaration, str(pinned), reference.environment)
 
 
 def open_taskset(

@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from tasksets_examples.reasoning.build import build
 
 from openenv_tasksets.declaration_file import parse_declaration
+from tasksets_examples.reasoning.build import build
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()

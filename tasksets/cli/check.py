@@ -8,12 +8,12 @@ from typing import Any
 from tqdm import tqdm
 
 from openenv_tasksets.declaration import Declaration, EnvironmentDeclaration, OpenEnvRuntime
-from openenv_tasksets.declaration_file import line_of, read_declaration
+from openenv_tasksets.declaration_file import line_of
 from openenv_tasksets.environment import accepts, check_arguments
 from openenv_tasksets.installed import find_environment
 from openenv_tasksets.loaders.errors import DeclarationError, RowError, TasksetError
+from openenv_tasksets.open_taskset import open_taskset, read_declared
 from openenv_tasksets.split import Split
-from openenv_tasksets.taskset import Taskset
 
 _MOST_ROW_ERRORS = 10
 
@@ -75,22 +75,22 @@ class Report:
     notes: list[str] = field(default_factory=list)
 
 
-def check_text(path: Path) -> Report:
+def check_text(target: str) -> Report:
     """Only the file's text."""
     report = Report()
     try:
-        read_declaration(path)
+        read_declared(target)
     except DeclarationError as exc:
-        report.findings.extend(_findings(exc, path))
+        report.findings.extend(_findings(exc, target))
     return report
 
 
-def check(path: Path, *, environment: str | None, data_dir: Path | None, most_rows: int | None) -> Report:
+def check(target: str, *, environment: str | None, data_dir: Path | None, most_rows: int | None) -> Report:
     """The text; then, where that is right, the environments and the rows.
 
     Args:
-        path: A folder with environment.yaml, or that file.
-        environment: Only this one; None checks all.
+        target: A folder with environment.yaml, that file, or a reference.
+        environment: Only this one; None checks all, or the one that the reference names.
         data_dir: The folder with the row files; None is the declaration's own.
         most_rows: How many rows of each split are bound; None binds all and looks for double ids.
 
@@ -98,13 +98,14 @@ def check(path: Path, *, environment: str | None, data_dir: Path | None, most_ro
         SelectionError: No such environment.
     """
     try:
-        declaration = read_declaration(path)
+        declared = read_declared(target)
     except DeclarationError as exc:
-        return Report(list(_findings(exc, path)))
-    chosen = declaration.environments if environment is None else (declaration.environment(environment),)
+        return Report(list(_findings(exc, target)))
+    declaration = declared.declaration
+    wanted = environment or declared.environment
     report = Report()
-    for each in chosen:
-        _Check(report, declaration, each, path).run(data_dir, most_rows)
+    for each in declaration.environments if wanted is None else (declaration.environment(wanted),):
+        _Check(report, declaration, each, declared.target).run(data_dir, most_rows)
     return report
 
 
@@ -112,12 +113,12 @@ class _Check:
     """The checks of one environment."""
 
     def __init__(
-        self, report: Report, declaration: Declaration, environment: EnvironmentDeclaration, path: Path
+        self, report: Report, declaration: Declaration, environment: EnvironmentDeclaration, target: str | Path
     ) -> None:
         self.report = report
         self.declaration = declaration
         self.environment = environment
-        self.path = path
+        self.target = target
         self.field = f"environments[{declaration.environments.index(environment)}]"
 
     def run(self, data_dir: Path | None, most_rows: int | None) -> None:
@@ -131,7 +132,7 @@ class _Check:
         else:
             installed = self.installed(runtime)
         try:
-            taskset = Taskset.from_path(self.path, environment=self.environment.id, data_dir=data_dir)
+            taskset = open_taskset(self.target, environment=self.environment.id, data_dir=data_dir)
         except TasksetError as exc:
             self.found(exc, self.field)
             return
@@ -218,16 +219,16 @@ class _Check:
 
     def found(self, exc: TasksetError, where: str) -> None:
         if isinstance(exc, DeclarationError):
-            self.report.findings.extend(_findings(exc, self.path))
+            self.report.findings.extend(_findings(exc, self.target))
         else:
             line = line_of(self.declaration, where)
-            file = self.declaration.source or str(self.path)
+            file = self.declaration.source or str(self.target)
             self.report.findings.append(Finding(file, line, where, exc.message))
 
     def note(self, text: str) -> None:
         self.report.notes.append(f"environment {self.environment.id!r}: {text}")
 
 
-def _findings(exc: DeclarationError, path: Path) -> Iterator[Finding]:
+def _findings(exc: DeclarationError, target: str | Path) -> Iterator[Finding]:
     for issue in exc.issues:
-        yield Finding(exc.source or str(path), issue.line, issue.path, issue.message)
+        yield Finding(exc.source or str(target), issue.line, issue.path, issue.message)

@@ -2,6 +2,7 @@
 
 import re
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,10 +19,21 @@ _MIN_VERSION = ">=0.10.0"
 
 
 def init(
-    path: Annotated[Path, typer.Argument(metavar="PATH", help="A folder with row files.", show_default=False)],
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATASET",
+            help="A folder with row files, or a dataset on the Hub, yours or not: namespace/name[@revision].",
+            show_default=False,
+        ),
+    ],
     output: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="Where to write; - is stdout. Default: environment.yaml in PATH."),
+        typer.Option(
+            metavar="FILE",
+            help="Where to write; - is stdout. Default: environment.yaml in the folder, or in a new folder with the "
+            "name of the dataset.",
+        ),
     ] = None,
     environment: Annotated[
         str, typer.Option(metavar="NAME", help="The installed environment that is to run the tasks.")
@@ -34,32 +46,52 @@ def init(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file where there is one.")] = False,
 ) -> None:
-    """Draft an environment.yaml from the row files in a folder.
+    """Draft an environment.yaml from the row files of a dataset.
 
     Their columns and first rows say how a row becomes a task; where they do not, the draft says what to fill in.
     """
     from openenv_tasksets.cli.console import say
     from openenv_tasksets.loaders.errors import TasksetError
 
-    target = None if output == "-" else Path(output or path / FILE_NAME)
+    dataset = _hub_dataset(source, config) if _is_reference(source) else _folder_dataset(Path(source), config)
+    target = None if output == "-" else Path(output or dataset.folder / FILE_NAME)
     if target is not None and target.exists() and not force:
         raise TasksetError(f"{target} exists; --force overwrites it, --output - prints the draft")
-    text = draft_file(path, environment, environment_id, config)
+    text = draft_file(dataset, environment, environment_id, config)
     if target is None:
         sys.stdout.write(text)
         return
     try:
+        if output is None:
+            dataset.folder.mkdir(exist_ok=True)
         target.write_text(text, encoding="utf-8")
     except OSError as exc:
         raise TasksetError(f"{target}: cannot be written: {exc.strerror}") from exc
     say(f"wrote {target}: a start to edit\nnext: tasksets validate {target}")
 
 
-def draft_file(path: Path, environment: str, environment_id: str | None, config: str | None) -> str:
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """What a draft is made from.
+
+    Attributes:
+        name: What an id is made of.
+        folder: Where the draft goes.
+        splits: The rows of every split; of a dataset on the Hub only those of its first file.
+        origin: The lines of the declaration that say where the rows are; none where they are in ``folder``.
+    """
+
+    name: str
+    folder: Path
+    splits: "dict[str, Rows]"
+    origin: "tuple[Line, ...]" = ()
+
+
+def draft_file(dataset: Dataset, environment: str, environment_id: str | None, config: str | None) -> str:
     """The text of a drafted environment.yaml.
 
     Args:
-        path: A folder with row files.
+        dataset: What it is made from.
         environment: Name of the installed environment.
         environment_id: Its id in the file; None makes one of the folder's name.
         config: The dataset card's config; None is its default one.
@@ -72,17 +104,18 @@ def draft_file(path: Path, environment: str, environment_id: str | None, config:
     from openenv_tasksets.draft import quoted
 
     package = _package_of(environment)
-    splits = _open_splits(path, config)
+    splits = dataset.splits
     draft = _draft(environment, package, max(splits.values(), key=lambda rows: len(rows.columns)))
     fitting = [name for name, rows in splits.items() if draft.columns <= set(rows.columns)]
     left_out = [name for name in splits if name not in fitting]
     lines: list[Line] = [
         ("spec_version: hf-rl-env-0.1", ""),
         ("environments:", ""),
-        (f"  - id: {quoted(environment_id or _slug(path.resolve().name))}", "its name on the server"),
+        (f"  - id: {quoted(environment_id or _slug(dataset.name))}", "its name on the server"),
     ]
     if config is not None:
         lines.append((f"    config_name: {quoted(config)}", "config of the dataset card"))
+    lines += dataset.origin
     without = f"left out for want of the columns: {', '.join(left_out)}" if left_out else ""
     lines.append((f"    splits: [{', '.join(map(quoted, fitting))}]", without))
     lines += [(f"    {text}", comment) for text, comment in draft.lines]
@@ -114,12 +147,34 @@ def _package_of(environment: str) -> str:
     return offered[environment]
 
 
-def _open_splits(path: Path, config: str | None) -> dict[str, "Rows"]:
+def _is_reference(source: str) -> bool:
+    from openenv_tasksets.open_taskset import is_reference
+
+    return is_reference(source)
+
+
+def _folder_dataset(path: Path, config: str | None) -> Dataset:
     from openenv_tasksets.loaders.layout import split_files
     from openenv_tasksets.loaders.load import list_files, open_rows, read_card
 
     files = split_files(list_files(path), card=read_card(path), config_name=config)
-    return {name: open_rows(path, names) for name, names in files.items()}
+    return Dataset(path.resolve().name, path, {name: open_rows(path, names) for name, names in files.items()})
+
+
+def _hub_dataset(source: str, config: str | None) -> Dataset:
+    from openenv_tasksets.loaders.hub import Hub
+    from openenv_tasksets.loaders.reference import DatasetReference
+    from openenv_tasksets.loaders.snapshot import Snapshot
+
+    snapshot = Snapshot.at(Hub(), DatasetReference.parse(source))
+    splits = {name: snapshot.open_rows(names[:1]) for name, names in snapshot.split_files(config).items()}
+    name = snapshot.repo_id.split("/")[1]
+    origin = (
+        ("    dataset:", "where the rows are"),
+        (f"      repo_id: {snapshot.repo_id}", ""),
+        (f"      revision: {snapshot.commit_hash}", "a pin: these rows and no others"),
+    )
+    return Dataset(name, Path(name), splits, origin)
 
 
 def _draft(environment: str, package: str, rows: "Rows") -> "Draft":

@@ -5,8 +5,10 @@ from typing import Annotated
 
 import typer
 
-TasksetPath = Annotated[
-    Path, typer.Argument(metavar="PATH", help="A folder with environment.yaml, or that file.", show_default=False)
+TARGET_HELP = "a folder with environment.yaml, that file, or a reference to the Hub: namespace/name[/id][@revision]"
+TasksetTarget = Annotated[
+    str,
+    typer.Argument(metavar="TASKSET", help=f"{TARGET_HELP[0].upper()}{TARGET_HELP[1:]}.", show_default=False),
 ]
 EnvironmentId = Annotated[
     str | None,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from openenv_tasksets.cli.console import say, write
-from openenv_tasksets.cli.options import Conditions, DataDir, EnvironmentId, SplitName
+from openenv_tasksets.cli.options import TARGET_HELP, Conditions, DataDir, EnvironmentId, SplitName
 
 if TYPE_CHECKING:
     from openenv_tasksets.endpoint import Endpoint
@@ -27,7 +27,7 @@ _TargetName = Annotated[
     str,
     typer.Argument(
         metavar="TARGET",
-        help="A folder with environment.yaml (played in this process), or a server's URL: http://host:port[/id].",
+        help=f"Played in this process: {TARGET_HELP}. Or a server's URL: http://host:port[/id].",
         show_default=False,
     ),
 ]
@@ -132,7 +132,9 @@ def run(
         _refuse_local_options(where, data_dir, allow_execution, allow_secret)
         playable, indices = _remote(target, environment, split, shuffle)
     else:
-        taskset = _taskset(target, environment, data_dir)
+        from openenv_tasksets.open_taskset import open_taskset
+
+        taskset = open_taskset(target, environment=environment, data_dir=data_dir)
         playable, indices = _local(taskset, split, where, shuffle, allow_execution, allow_secret)
     key = _api_key(api_key_env)
     asked = Endpoint(endpoint or "", model or "", key, temperature, max_tokens, timeout, tries)
@@ -177,12 +179,6 @@ def _remote(
     client = TaskClient(url, environment)
     target = RemoteTarget(client, client.resolve_split(split))
     return target, target.indices(shuffle)
-
-
-def _taskset(path: str, environment: str | None, data_dir: Path | None) -> "Taskset":
-    from openenv_tasksets.taskset import Taskset
-
-    return Taskset.from_path(path, environment=environment, data_dir=data_dir)
 
 
 def _local(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from openenv_tasksets.cli.options import AllowExecution, AllowSecret, Conditions, DataDir, SplitName
+from openenv_tasksets.cli.options import TARGET_HELP, AllowExecution, AllowSecret, Conditions, DataDir, SplitName
 
 if TYPE_CHECKING:
     from openenv_tasksets.consent import Consent
@@ -16,9 +16,8 @@ if TYPE_CHECKING:
     from openenv_tasksets.taskset import Taskset
 
 
-_Paths = Annotated[
-    list[Path],
-    typer.Argument(metavar="PATH", help="Folders with environment.yaml, or such files.", show_default=False),
+_Targets = Annotated[
+    list[str], typer.Argument(metavar="TASKSET", help=f"One or several: {TARGET_HELP}.", show_default=False)
 ]
 _Environments = Annotated[
     list[str] | None,
@@ -59,7 +58,7 @@ _AllowRemote = Annotated[
 
 
 def serve(
-    paths: _Paths,
+    targets: _Targets,
     environment: _Environments = None,
     data_dir: DataDir = None,
     host: _Address = "127.0.0.1",
@@ -87,12 +86,12 @@ def serve(
     from openenv_tasksets.server.host import HostSettings
     from openenv_tasksets.server.serve import serve as serve_app
 
-    if data_dir is not None and len(paths) > 1:
-        raise typer.BadParameter("--data-dir goes with one PATH", param_hint="--data-dir")
+    if data_dir is not None and len(targets) > 1:
+        raise typer.BadParameter("--data-dir goes with one TASKSET", param_hint="--data-dir")
     _check_address(host, allow_remote)
     settings = HostSettings(max_sessions, unseeded, start_position, strict_reset)
     consent = Consent(frozenset(allow_execution or ()), frozenset(allow_secret or ()))
-    tasksets = _open(paths, environment or (), data_dir, split, shuffle_seed, where or ())
+    tasksets = _open(targets, environment or (), data_dir, split, shuffle_seed, where or ())
     hosts = [_host(taskset, settings, consent) for taskset in tasksets]
     app = create_app(hosts, mode=mode)
 
@@ -120,7 +119,7 @@ def _check_address(host: str, allow_remote: bool) -> None:
 
 
 def _open(
-    paths: Sequence[Path],
+    targets: Sequence[str],
     wanted: Sequence[str],
     data_dir: Path | None,
     split: str | None,
@@ -129,23 +128,22 @@ def _open(
 ) -> list["Taskset"]:
     """The tasksets of the wanted environments, in the order of the files."""
     from openenv_tasksets.cli.where_option import narrow_all
-    from openenv_tasksets.declaration_file import read_declaration
     from openenv_tasksets.loaders.errors import SelectionError
     from openenv_tasksets.loaders.spelling import nearest
-    from openenv_tasksets.taskset import Taskset
+    from openenv_tasksets.open_taskset import open_taskset, read_declared
 
-    declarations = {path: read_declaration(path) for path in paths}
-    offered = [each.id for declaration in declarations.values() for each in declaration.environments]
+    declared = [read_declared(target) for target in targets]
+    offered = [each.id for one in declared for each in one.declaration.environments]
     for name in wanted:
         if name not in offered:
             raise SelectionError(f"no environment {name!r}{nearest(name, offered)}")
     return [
         narrow_all(
-            Taskset.from_path(path, environment=name, split=split, data_dir=data_dir, shuffle_seed=shuffle_seed),
+            open_taskset(one.target, environment=name, split=split, data_dir=data_dir, shuffle_seed=shuffle_seed),
             where,
         )
-        for path, declaration in declarations.items()
-        for name in _chosen(declaration, wanted)
+        for one in declared
+        for name in _chosen(one.declaration, wanted or ([one.environment] if one.environment else ()))
     ]
 
 

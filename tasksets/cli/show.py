@@ -4,14 +4,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from openenv_tasksets.cli.options import Conditions, DataDir, EnvironmentId, SplitName, TasksetPath
+from openenv_tasksets.cli.options import Conditions, DataDir, EnvironmentId, SplitName, TasksetTarget
 
 if TYPE_CHECKING:
     from openenv_tasksets.task import Task
 
 
 def show(
-    path: TasksetPath,
+    target: TasksetTarget,
     split: SplitName = None,
     limit: Annotated[int, typer.Option(min=0, metavar="N", help="How many tasks.")] = 20,
     offset: Annotated[int, typer.Option(min=0, metavar="N", help="How many to leave out first.")] = 0,
@@ -26,10 +26,10 @@ def show(
     """Print tasks: id, index, public values, and what the agent sees."""
     from openenv_tasksets.cli.console import say, write
     from openenv_tasksets.cli.where_option import narrow
+    from openenv_tasksets.open_taskset import open_taskset
     from openenv_tasksets.server.wire import encode_json
-    from openenv_tasksets.taskset import Taskset
 
-    taskset = Taskset.from_path(path, environment=environment, data_dir=data_dir)
+    taskset = open_taskset(target, environment=environment, data_dir=data_dir)
     name = taskset.resolve_split(split)
     view = narrow(taskset[name], where or ())
     tasks = view[offset : offset + limit]

@@ -4,14 +4,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from openenv_tasksets.cli.options import DataDir, TasksetPath
+from openenv_tasksets.cli.options import DataDir, TasksetTarget
 
 if TYPE_CHECKING:
     from openenv_tasksets.cli.check import Report
 
 
 def validate(
-    path: TasksetPath,
+    target: TasksetTarget,
     environment: Annotated[
         str | None, typer.Option(metavar="ID", help="Check only this environment. Default: all of the file.")
     ] = None,
@@ -32,9 +32,10 @@ def validate(
     most_rows = _row_count(rows)
     from openenv_tasksets.cli.check import check, check_text
 
-    report = (
-        check_text(path) if text_only else check(path, environment=environment, data_dir=data_dir, most_rows=most_rows)
-    )
+    if text_only:
+        report = check_text(target)
+    else:
+        report = check(target, environment=environment, data_dir=data_dir, most_rows=most_rows)
     if as_json:
         _write_json(report)
     else:

@@ -93,6 +93,18 @@ def test_a_snapshot_of_the_hub_cache_reads_through_its_links(tmp_path):
         open_rows(root, ["out.jsonl"])
 
 
+def test_a_hub_cache_may_keep_the_blobs_of_all_repositories_together(tmp_path):
+    root = tmp_path / "datasets--acme--words" / "snapshots" / ("0" * 40)
+    own, shared = tmp_path / "datasets--acme--words" / "blobs", tmp_path / "blobs"
+    for each in (root, own, shared):
+        each.mkdir(parents=True)
+    (shared / "abc").write_text('{"a": 1}\n')
+    (own / "abc").symlink_to("../../blobs/abc")
+    (root / "train.jsonl").symlink_to("../../blobs/abc")
+
+    assert open_rows(root, ["train.jsonl"])[0] == {"a": 1}
+
+
 def test_listing_is_sorted_and_leaves_out_what_nobody_wants(folder):
     for name in (".git/x.jsonl", ".hidden.csv", "data/__pycache__/y.csv", "data/.cache/z.csv", "data/b.csv"):
         (folder / name).parent.mkdir(exist_ok=True)

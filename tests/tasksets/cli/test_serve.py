@@ -133,7 +133,7 @@ def test_a_data_folder_goes_with_one_taskset(tasksets, taskset, tmp_path, taken_
     result = tasksets("serve", taskset, tmp_path, "--data-dir", tmp_path, "--port", taken_port)
 
     assert result.code == 2
-    assert "--data-dir goes with one PATH" in result.err
+    assert "--data-dir goes with one TASKSET" in result.err
 
 
 @pytest.fixture
