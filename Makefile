@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
-TESTS := $(BIN)/python -m pytest
+TESTS := $(BIN)/python -m pytest -n auto
 
 .PHONY: demo test test-slow check lint types format bench-server clean
 
