@@ -7,6 +7,7 @@ TasksetError
 │   ├── RepositoryNotFound  there is none, or no right to read it: check the name, log in, ask for access
 │   ├── RevisionNotFound  no such branch, tag or commit: the message names near ones
 │   └── HubUnavailable    no usable answer, or offline and not in the cache: try again, or go online
+├── LockInvalid, LockDrift (tasksets.lock, lock_check)  a lock that cannot be read, or that no longer holds
 ├── SourceError           files that cannot be found or read as rows
 │   └── SourceChanged     a file is no longer the one that was opened: open the taskset again
 ├── RowError              one row cannot become a task: fix the row or the binding

@@ -71,6 +71,7 @@ class Taskset(Mapping[str, TaskView]):
         cache_dir: str | Path | None = None,
         offline: bool = False,
         hub: "Hub | None" = None,
+        lock: str | Path | None = None,
         shuffle_seed: int = 0,
     ) -> "Taskset":
         """Open a taskset on the Hub.
@@ -89,6 +90,7 @@ class Taskset(Mapping[str, TaskView]):
             cache_dir: Folder of the Hub's cache; None takes ``HF_HUB_CACHE``, else ``HF_HOME``'s.
             offline: Make no request and use what is in the cache; so does ``HF_HUB_OFFLINE``.
             hub: Takes the place of ``token``, ``cache_dir`` and ``offline``.
+            lock: A ``taskset.lock``; what drifted from it is refused and named.
             shuffle_seed: As in ``from_path``.
 
         Raises:
@@ -97,6 +99,7 @@ class Taskset(Mapping[str, TaskView]):
             DeclarationError: ``environment.yaml`` is missing or wrong; every mistake with its line.
             SourceError: The row files are missing.
             SelectionError: No such environment or split, or none named where there are several.
+            LockDrift: The repository is not as the lock says.
         """
         # The Hub's library takes a quarter of a second to import.
         from openenv_tasksets.from_hub import hub_rows, read_from_hub, rows_snapshot, with_choices
@@ -105,10 +108,16 @@ class Taskset(Mapping[str, TaskView]):
         hub = hub or Hub(token=token, cache_dir=cache_dir, offline=offline)
         found = read_from_hub(with_choices(reference, environment, revision), hub)
         check_has_files(found.environment)
+        snapshot = rows_snapshot(found.environment, hub, found.snapshot)
+        if lock is not None:
+            from openenv_tasksets.inventory import snapshot_inventory
+            from openenv_tasksets.lock_check import refuse_drift
+
+            refuse_drift(snapshot_inventory(found.declaration, found.environment, snapshot, found.reference), lock)
         return cls._declared(
             found.declaration,
             found.environment,
-            hub_rows(found.environment, rows_snapshot(found.environment, hub, found.snapshot)),
+            hub_rows(found.environment, snapshot),
             default_split=split,
             shuffle_seed=shuffle_seed,
             reference=found.reference,
@@ -123,6 +132,7 @@ class Taskset(Mapping[str, TaskView]):
         split: str | None = None,
         data_dir: str | Path | None = None,
         hub: "Hub | None" = None,
+        lock: str | Path | None = None,
         shuffle_seed: int = 0,
     ) -> "Taskset":
         """Open a local taskset; its rows may be on the Hub, where ``dataset.repo_id`` says so.
@@ -134,6 +144,7 @@ class Taskset(Mapping[str, TaskView]):
             data_dir: The folder with the row files where they are not beside ``environment.yaml``: a copy of
                 someone else's dataset, taken instead of the Hub.
             hub: Where ``dataset.repo_id`` is looked for; None takes the Hub of the environment's variables.
+            lock: A ``taskset.lock``; what drifted from it is refused and named.
             shuffle_seed: Another number gives other shuffled orders.
 
         Raises:
@@ -141,6 +152,7 @@ class Taskset(Mapping[str, TaskView]):
             SourceError: The row files are missing.
             HubError: The dataset cannot be had from the Hub.
             SelectionError: No such environment or split.
+            LockDrift: The rows or the declaration are not as the lock says.
         """
         declaration = read_declaration(path)
         bound = declaration.environment(environment)
@@ -149,9 +161,21 @@ class Taskset(Mapping[str, TaskView]):
             from openenv_tasksets.from_hub import hub_rows, rows_snapshot
             from openenv_tasksets.loaders.hub import Hub
 
-            rows = hub_rows(bound, rows_snapshot(bound, hub or Hub()))
+            snapshot = rows_snapshot(bound, hub or Hub())
+            if lock is not None:
+                from openenv_tasksets.inventory import snapshot_inventory
+                from openenv_tasksets.lock_check import refuse_drift
+
+                refuse_drift(snapshot_inventory(declaration, bound, snapshot), lock)
+            rows = hub_rows(bound, snapshot)
         else:
             folder = Path(path) if Path(path).is_dir() else Path(path).parent
+            if lock is not None:
+                from openenv_tasksets.inventory import folder_inventory
+                from openenv_tasksets.lock_check import refuse_drift
+
+                root = folder if data_dir is None else Path(data_dir)
+                refuse_drift(folder_inventory(declaration, bound, root), lock)
             rows = local_rows(bound, folder, data_dir)
         return cls._declared(declaration, bound, rows, default_split=split, shuffle_seed=shuffle_seed)
 

@@ -10,7 +10,9 @@ from typing import Annotated
 import typer
 
 from openenv_tasksets.cli.console import say, write
+from openenv_tasksets.cli.diff import diff
 from openenv_tasksets.cli.init import init
+from openenv_tasksets.cli.lock import lock
 from openenv_tasksets.cli.run import run
 from openenv_tasksets.cli.schema import schema
 from openenv_tasksets.cli.serve import serve
@@ -27,6 +29,7 @@ Exit codes:
     2  a command line that cannot be understood
     3  a bug in this program, with its traceback
     4  run: some episodes ended in an error
+    5  diff: some task differs
   130  interrupted
 """
 
@@ -46,7 +49,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=_EPILOG,
 )
-for _command in (init, validate, show, serve, run, schema):
+for _command in (init, validate, show, serve, run, lock, diff, schema):
     app.command(no_args_is_help=_command is not schema)(_command)
 
 

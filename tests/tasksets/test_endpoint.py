@@ -2,10 +2,8 @@
 
 import asyncio
 import contextlib
-import email.utils
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -152,7 +150,7 @@ REFUSED_FOR_NOW: list[Answer] = [
     (429, {}, {}),
     (429, {"Retry-After": "0"}, {}),
     (429, {"Retry-After": "soon"}, {}),
-    (503, {"Retry-After": email.utils.formatdate(time.time() - 5, usegmt=True)}, {}),
+    (503, {"Retry-After": "Sun, 22 Nov 2026 00:00:00 GMT"}, {}),
     (500, {}, b"oops"),
     (0, {}, None),
 ]
