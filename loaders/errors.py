@@ -20,6 +20,7 @@ TasksetError
     ├── ResetNeeded       step() before reset(), or after the episode is done
     ├── PolicyError       the action is not one the environment accepts
     ├── EnvironmentFailed the environment raised; its own exception is the cause
+    │   └── RowRefused    also a ValueError; an environment says what is wrong with a row's arguments
     └── TimeExceeded      the environment did not answer within the episode's time
 
 Facts are attributes, so that nobody has to parse a message. No message holds a hidden value.
@@ -168,6 +169,14 @@ class PolicyError(EpisodeError):
 
 class EnvironmentFailed(EpisodeError):
     """The environment raised; ``__cause__`` is its exception."""
+
+
+class RowRefused(EnvironmentFailed, ValueError):
+    """What an environment's reset() raises for arguments that it cannot play.
+
+    Its message is shown to clients and logged, so it must hold no hidden value. (Of any other exception of an
+    environment only the type is shown.)
+    """
 
 
 class TimeExceeded(EpisodeError):

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from openenv_tasksets.checkers import Key, check, exact_tolerance, find_checker
-from openenv_tasksets.loaders.errors import ResetNeeded
+from openenv_tasksets.loaders.errors import ResetNeeded, RowRefused
 from openenv_tasksets.patterns import compile_pattern
 
 Prompt = str | list[dict[str, Any]]
@@ -75,6 +75,7 @@ class Answer:
 
     def __init__(self, checker: str = "normalized", extract: str | None = None, tolerance: float = 0.0) -> None:
         exact_tolerance(tolerance)
+        self._checker_name = checker
         self._checker = find_checker(checker)
         self._extract = None if extract is None else compile_pattern(extract)
         self._tolerance = tolerance
@@ -98,9 +99,16 @@ class Answer:
             tolerance: As for the constructor, for this task; None takes the constructor's.
 
         Raises:
-            ValueError: An argument is none of the above. The episode before it is over nevertheless.
+            RowRefused: An argument is none of the above. The episode before it is over nevertheless.
         """
         self.close()
+        try:
+            return self._begin(prompt, answer, choices, tolerance)
+        except ValueError as exc:
+            # Neither these messages nor those of the checkers hold a hidden value.
+            raise RowRefused(f"the row does not fit checker {self._checker_name!r}: {exc}") from None
+
+    def _begin(self, prompt: Any, answer: Any, choices: list[str] | None, tolerance: float | None) -> AnswerObservation:
         prompt = _prompt(prompt)
         if choices is not None and not (isinstance(choices, list) and all(isinstance(text, str) for text in choices)):
             raise ValueError("choices must be a list of texts")

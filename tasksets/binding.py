@@ -175,6 +175,7 @@ class _Compiler:
         self.issues: list[Issue] = []
         self.needed: set[str] = set()
         self.json_paths: list[ColumnPath] = []
+        self.secrets: list[ColumnPath] = []
 
     def compile(self) -> Binding:
         for number, text in enumerate(self.task.json_columns):
@@ -195,25 +196,24 @@ class _Compiler:
             _arguments=arguments,
             _visible=frozenset(self.task.visible),
             _gold=gold,
-            _prepare=_preparation(
-                [path for path in self.json_paths if path.column in self.needed], self.task.keep_nulls
-            ),
+            _prepare=_decoding([path for path in self.json_paths if path.column in self.needed]),
         )
 
     def _arguments(self) -> Callable[[Row], Mapping[str, Any]]:
         reset = self.task.reset
         if reset == "all":
             self.needed.update(self.all_columns)
-            return dict
+            whole = {name: self._value(ColumnPath(name, name, ())) for name in self.all_columns}
+            return lambda row: {name: read(row) for name, read in whole.items() if name in row}
         if reset:
             readers = {name: self._argument(argument, f"reset.{name}") for name, argument in reset.items()}
             return lambda row: {name: read(row) for name, read in readers.items()}
         if RESET_COLUMN in self.all_columns:
-            self.needed.add(RESET_COLUMN)
-            return _reset_column
+            read_reset = self._value(self._whole(RESET_COLUMN))
+            return lambda row: _reset_arguments(read_reset(row))
         if TASK_COLUMN in self.all_columns:
-            self.needed.add(TASK_COLUMN)
-            return lambda row: {TASK_COLUMN: row[TASK_COLUMN]}
+            read_task = self._value(self._whole(TASK_COLUMN))
+            return lambda row: {TASK_COLUMN: read_task(row)}
         if not self.all_columns:
             return dict
         self._issue(
@@ -222,6 +222,13 @@ class _Compiler:
             "Write a task block, for example:\n" + draft_task(self.all_columns),
         )
         return dict
+
+    def _whole(self, column: str) -> ColumnPath:
+        """A column whose fields are arguments: it holds what is hidden."""
+        self.needed.add(column)
+        path = ColumnPath(column, column, ())
+        self.secrets.append(path)
+        return path
 
     def _public(self) -> dict[str, BoundColumn]:
         named = {name: (name, f"public[{number}]") for number, name in enumerate(self.task.public)}
@@ -235,8 +242,11 @@ class _Compiler:
                 self._issue(where, f"column {name!r} has the name of a key that every task has; it cannot be public")
                 continue
             found = self._column(text, where)
-            if found is not None:
-                readers[name] = BoundColumn(found.column, _reader(found))
+            if found is None:
+                continue
+            if any(found.covers(secret) for secret in self.secrets):
+                self._issue(where, f"column {text!r} holds the gold action or the arguments; it cannot be public")
+            readers[name] = BoundColumn(found.column, self._value(found))
         return readers
 
     def _argument(self, argument: Argument, where: str) -> Read:
@@ -249,7 +259,19 @@ class _Compiler:
                 found = self._column(column, where)
                 if found is None:
                     return lambda _row: None
-                return _reader(found) if extract is None else _extractor(found, extract)
+                return self._value(found) if extract is None else _extractor(found, extract)
+
+    def _value(self, path: ColumnPath) -> Read:
+        """Reads what is at the path as a whole, without the nulls that are only Arrow's."""
+        read = _reader(path)
+        if self.task.keep_nulls:
+            return read
+        kept = frozenset(
+            each.fields[len(path.fields) :] if path.covers(each) else ()
+            for each in self.json_paths
+            if path.covers(each) or each.covers(path)
+        )
+        return lambda row: _drop_nulls(read(row), kept)
 
     def _template(self, text: str, where: str) -> Read:
         template = parse_template(text)
@@ -264,6 +286,8 @@ class _Compiler:
             self._issue(where, f"no column {text!r}{nearest(text, self.all_columns)}")
         elif needed:
             self.needed.add(found.column)
+            if where.startswith("gold."):
+                self.secrets.append(found)
         return found
 
     def _issue(self, where: str, message: str) -> None:
@@ -320,8 +344,7 @@ def _as_text(value: Any, column: str) -> str:
     return msgspec.json.decode(encoded, type=str) if encoded[:1] == b'"' else encoded.decode()
 
 
-def _reset_column(row: Row) -> Mapping[str, Any]:
-    value = row[RESET_COLUMN]
+def _reset_arguments(value: Any) -> Mapping[str, Any]:
     if isinstance(value, str):
         value = _decode_json(value, RESET_COLUMN)
     if not isinstance(value, Mapping):
@@ -340,27 +363,38 @@ def _decode_json(value: Any, column: str) -> Any:
         raise _Unbindable(column, f"not valid JSON: {reason}") from None
 
 
-def _preparation(json_paths: Sequence[ColumnPath], keep_nulls: bool) -> Callable[[Row], Row]:
+def _decoding(json_paths: Sequence[ColumnPath]) -> Callable[[Row], Row]:
     # Outer texts are decoded before texts inside them.
     ordered = sorted(json_paths, key=lambda path: len(path.fields))
 
     def prepare(row: Row) -> Row:
-        prepared = dict(row) if keep_nulls else {name: _drop_nulls(value) for name, value in row.items()}
+        decoded = dict(row)
         for path in ordered:
-            if path.column in prepared:
+            if path.column in decoded:
                 decode = partial(_decode_json, column=path.text)
-                prepared[path.column] = path.replace(prepared[path.column], decode)
-        return prepared
+                decoded[path.column] = path.replace(decoded[path.column], decode)
+        return decoded
 
-    return prepare
+    return prepare if ordered else lambda row: row
 
 
-def _drop_nulls(value: Any) -> Any:
-    """Without the struct fields that are null: Arrow gives every struct all fields that any row has."""
+def _drop_nulls(value: Any, kept: frozenset[tuple[str, ...]] = frozenset()) -> Any:
+    """Without the struct fields that are null: Arrow gives every struct all fields that any row has.
+
+    Args:
+        value: What is handed on whole.
+        kept: Paths below it whose nulls stay: those of JSON text, which its author wrote.
+    """
+    if () in kept:
+        return value
     if isinstance(value, dict):
-        return {name: _drop_nulls(member) for name, member in value.items() if member is not None}
+        return {
+            name: _drop_nulls(member, frozenset(path[1:] for path in kept if path[0] == name))
+            for name, member in value.items()
+            if member is not None
+        }
     if isinstance(value, list):
         first = next((member for member in value if member is not None), None)
         # A list has one type in Arrow: numbers and texts need no visit each.
-        return [_drop_nulls(member) for member in value] if isinstance(first, dict | list) else value
+        return [_drop_nulls(member, kept) for member in value] if isinstance(first, dict | list) else value
     return value

@@ -33,6 +33,10 @@ class ColumnPath:
                 return cls(text, column, tuple(parts[length:]))
         return None
 
+    def covers(self, other: "ColumnPath") -> bool:
+        """Whether what is at ``other`` is all or a part of what is at this path."""
+        return self.column == other.column and other.fields[: len(self.fields)] == self.fields
+
     def read(self, row: Mapping[str, Any]) -> Any:
         """The value at the path; a list on the way gives the list of its members' values.
 
@@ -57,7 +61,8 @@ def _follow(value: Any, fields: tuple[str, ...]) -> Any:
         kind = "null" if value is None else type(value).__name__
         raise PathMissing(f"no field {fields[0]!r}: the value there is {kind}, not a struct")
     if fields[0] not in value:
-        raise PathMissing(f"no field {fields[0]!r}; the struct has {', '.join(map(repr, value)) or 'none'}")
+        # The names that do exist may be the answer, in a struct that was JSON text or a map.
+        raise PathMissing(f"no field {fields[0]!r} in the struct there")
     return _follow(value[fields[0]], fields[1:])
 
 

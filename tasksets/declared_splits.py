@@ -77,7 +77,8 @@ def declared_splits(
 
 def with_line(declaration: Declaration, issue: Issue, where: str = "") -> Issue:
     """The issue with its line in the file; ``where`` says what it was found in."""
-    message = f"{issue.message} ({where})" if where else issue.message
+    first, *rest = issue.message.split("\n")
+    message = "\n".join([f"{first} ({where})" if where else first, *rest])
     return replace(issue, message=message, line=line_of(declaration, issue.path))
 
 

@@ -10,8 +10,8 @@ from openenv_tasksets.binding import compile_binding
 from openenv_tasksets.declaration import Declaration, EnvironmentDeclaration, SplitDeclaration, TaskDeclaration
 from openenv_tasksets.declaration_file import read_declaration
 from openenv_tasksets.declared_splits import check_has_files, declared_splits, local_rows, with_line
-from openenv_tasksets.loaders.errors import DeclarationError, SplitNotFound, TaskNotFound
-from openenv_tasksets.loaders.order import positions
+from openenv_tasksets.loaders.errors import DeclarationError, Issue, SplitNotFound, TaskNotFound
+from openenv_tasksets.loaders.order import KINDS, positions
 from openenv_tasksets.loaders.reference import DatasetReference, ResolvedReference
 from openenv_tasksets.loaders.rows import ListRows, Rows, RowSource
 from openenv_tasksets.loaders.spelling import nearest
@@ -361,7 +361,11 @@ class Taskset(Mapping[str, TaskView]):
         rows = self._rows[name]()
         task = self.environment.task or TaskDeclaration()
         path = f"environments[{self.declaration.environments.index(self.environment)}].task"
+        order_kind = task.order_for(declared)
         try:
+            if order_kind not in KINDS:
+                unknown = f"order {order_kind!r} cannot be walked yet; use one of: {', '.join(KINDS)}"
+                raise DeclarationError([Issue(f"{path}.order", unknown)])
             binding = compile_binding(self.environment.task, rows.columns, path)
         except DeclarationError as exc:
             raise DeclarationError(
@@ -373,6 +377,6 @@ class Taskset(Mapping[str, TaskView]):
             type=declared.type,
             rows=rows,
             binding=binding,
-            order_kind=task.order_for(declared),
+            order_kind=order_kind,
             identity=(self.environment.id, self.environment.config_name or "", str(self._shuffle_seed)),
         )

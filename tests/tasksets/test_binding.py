@@ -135,6 +135,50 @@ def test_struct_fields_that_are_null_are_dropped_unless_kept() -> None:
     assert arguments({**task, "keep_nulls": True}, row) == row
 
 
+def test_a_null_field_is_null_to_a_path_that_names_it() -> None:
+    row = {"meta": {"topic": None, "level": 3}, "tools": [{"parameters": None}, {"parameters": '{"a": null}'}]}
+    task = bind(
+        {
+            "json": ["tools.parameters"],
+            "reset": {"level": "meta.level", "all": "tools.parameters", "tools": "tools", "one": "meta.topic"},
+            "public": ["meta.topic"],
+        },
+        row,
+    )
+    assert task.public == {"meta.topic": None}
+    assert task.arguments() == {
+        "level": 3,
+        "all": [None, {"a": None}],
+        "tools": [{}, {"parameters": {"a": None}}],
+        "one": None,
+    }
+
+
+def test_the_names_in_a_hidden_struct_are_not_told() -> None:
+    error = unbindable({"json": ["x"], "reset": {"a": "x.y"}}, {"x": '{"SECRET": true}'})
+    assert "no field 'y' in the struct there" in str(error)
+    assert "SECRET" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("task", "columns"),
+    [
+        ({"reset": {"a": "answer"}, "public": ["answer"], "gold": {"a": "answer"}}, ["answer"]),
+        ({"reset": {"a": "m.x"}, "group": "m", "gold": {"a": {"template": "{m.x}"}}}, ["m"]),
+        ({"public": ["openenv_reset"]}, ["openenv_reset"]),
+        ({"difficulty": "task.level", "public": ["task"]}, ["task"]),
+    ],
+)
+def test_what_holds_the_gold_action_or_all_arguments_cannot_be_public(task: dict[str, Any], columns: list[str]) -> None:
+    (issue,) = refused(task, columns)
+    assert "holds the gold action or the arguments; it cannot be public" in issue
+
+
+def test_a_part_of_what_is_hidden_may_be_public() -> None:
+    task = bind({"reset": {"m": "m"}, "public": ["m.level"]}, {"m": {"level": 3, "answer": 4}})
+    assert task.public == {"m.level": 3}
+
+
 def test_nulls_inside_json_text_are_the_authors_and_stay() -> None:
     assert arguments({"json": ["m"], "reset": {"m": "m"}}, {"m": '{"a": null}'}) == {"m": {"a": None}}
 

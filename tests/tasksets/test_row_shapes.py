@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from openenv_tasksets.installed import find_environment
+from openenv_tasksets.loaders.errors import RowRefused
 from openenv_tasksets.server.host import Host
 from openenv_tasksets.taskset import Taskset
 
@@ -147,3 +148,12 @@ def test_the_gold_action_earns_the_top_reward(tmp_path: Path) -> None:
     host = open_host(tmp_path, GSM8K, GSM8K_TASK, "{checker: number}")
     for task in host.taskset["test"]:
         assert rewards(host, task.index, [task.gold.reveal()["answer"]]) == [1.0]
+
+
+def test_a_row_that_the_checker_cannot_use_is_refused_with_the_reason_but_without_the_answer(tmp_path: Path) -> None:
+    task = GSM8K_TASK.replace('{column: answer, extract: "#### (.+)$"}', "answer")
+    host = open_host(tmp_path, [{"question": "?", "answer": "SECRET"}], task, "{checker: number}")
+    with pytest.raises(RowRefused) as caught:
+        rewards(host, 0, ["1"])
+    assert "the row does not fit checker 'number': " in str(caught.value)
+    assert "SECRET" not in str(caught.value)

@@ -320,3 +320,26 @@ def test_rows_made_by_code_cannot_come_from_a_folder(tmp_path: Path) -> None:
     (tmp_path / "environment.yaml").write_text(YAML.replace("- id: sums", "- id: sums\n    dataset: {source: puzzles}"))
     with pytest.raises(SourceError, match="rows made by code"):
         Taskset.from_path(tmp_path)
+
+
+def test_an_order_that_cannot_be_walked_is_refused_with_its_line(folder: Path) -> None:
+    (folder / "environment.yaml").write_text(YAML.replace("      id: key", "      id: key\n      order: blocks"))
+    with pytest.raises(DeclarationError) as caught:
+        Taskset.from_path(folder).task("test", 0)
+    (issue,) = caught.value.issues
+    assert (issue.path, issue.line) == ("environments[0].task.order", 6)
+    assert "order 'blocks' cannot be walked yet; use one of: shuffled, sequential" in issue.message
+
+
+def test_a_drafted_block_can_be_pasted(tmp_path: Path) -> None:
+    (tmp_path / "environment.yaml").write_text(
+        YAML.split("    task:")[0] + "    frameworks:" + YAML.split("    frameworks:")[1]
+    )
+    write_parquet(tmp_path / "train.parquet", rows("train", 2))
+    with pytest.raises(DeclarationError) as caught:
+        Taskset.from_path(tmp_path).task("train", 0)
+    message = caught.value.issues[0].message
+    block = message[message.index("task:\n") :]
+    pasted = YAML.split("    task:")[0] + "".join(f"    {line}\n" for line in block.splitlines())
+    (tmp_path / "environment.yaml").write_text(pasted + "    frameworks:" + YAML.split("    frameworks:")[1])
+    assert Taskset.from_path(tmp_path).task("train", 0).visible == {"prompt": "0+0?"}
