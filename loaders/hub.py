@@ -16,7 +16,7 @@ from typing import Annotated, Any, TypeVar
 from urllib.parse import parse_qsl, quote, urlsplit
 
 import msgspec
-from huggingface_hub import constants, get_session, hf_hub_download, hf_raise_for_status
+from huggingface_hub import HfApi, constants, get_session, hf_hub_download, hf_raise_for_status
 from huggingface_hub.file_download import repo_folder_name
 from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 from tqdm import tqdm
@@ -209,6 +209,20 @@ class Hub:
         finally:
             pool.shutdown(cancel_futures=True)
         return folder
+
+    def call(self, call: Callable[[HfApi], Answer], repo_id: str, what: str) -> Answer:
+        """Call the Hub's library as this user, and again after an error that may pass.
+
+        Args:
+            call: May be called several times, and must have one effect however often it is.
+            repo_id: The repository that it is about.
+            what: What it is for, as messages name it.
+
+        Raises:
+            TasksetError: What the library raised, explained.
+        """
+        api = HfApi(endpoint=self.endpoint, token=self._token, library_name=_LIBRARY, library_version=_VERSION)
+        return self._again(lambda: call(api), repo_id, what)
 
     def _fetch(self, repo_id: str, commit_hash: str, file: HubFile, reporting: type) -> None:
         what = f"{repo_id}@{commit_hash[:7]}: {file.path}"

@@ -22,6 +22,8 @@ from openenv_tasksets.task_declaration import SplitName
 
 _REVISION = Text("a branch, tag or commit", r"[^\s\x00-\x1f]+", longest=256)
 
+_COMMIT = Text("a full commit hash (40 hexadecimal digits)", r"[0-9a-f]{40}")
+
 Glob = Annotated[str, RELATIVE_PATH]
 
 
@@ -38,12 +40,19 @@ Globs = Annotated[
 
 
 def _say_exclusions(schema: JsonDict) -> None:
-    elsewhere: JsonDict = {"anyOf": [given("repo_id"), given("data_files")]}
+    elsewhere: JsonDict = {"anyOf": [given("repo_id"), given("data_files"), given("hidden")]}
     schema["allOf"] = [
         {"not": {"allOf": [given("source"), elsewhere]}},
         {"if": given("revision"), "then": given("repo_id")},
         {"if": filled("arguments"), "then": given("source")},
     ]
+
+
+class HiddenDeclaration(Declared):
+    """The private repository that holds the columns which only the environment may see; written by a push."""
+
+    repo_id: Annotated[str, HUB_NAME] = Field(description="Dataset repository on the Hub.")
+    revision: Annotated[str, _COMMIT] = Field(description="Its commit: answers are never those of another day.")
 
 
 class DatasetDeclaration(Declared):
@@ -59,6 +68,9 @@ class DatasetDeclaration(Declared):
     )
     data_files: Mapping[SplitName, Globs] | None = Field(
         default=None, description="Each split's files: a glob or a list of globs, by the split's name."
+    )
+    hidden: HiddenDeclaration | None = Field(
+        default=None, description="Where the columns are that only the environment may see, if not beside the others."
     )
     source: Annotated[str, ENTRY_POINT] | None = Field(
         default=None,
@@ -78,7 +90,7 @@ class DatasetDeclaration(Declared):
     @field_validator("source")
     @classmethod
     def _no_files_beside(cls, source: str | None, info: ValidationInfo) -> str | None:
-        beside = [name for name in ("repo_id", "data_files") if info.data.get(name, "") is not None]
+        beside = [name for name in ("repo_id", "data_files", "hidden") if info.data.get(name, "") is not None]
         if source is not None and beside:
             raise whole_mistake(f"source makes the rows itself; got {' and '.join(beside)} beside it")
         return source

@@ -1,0 +1,107 @@
+"""Which columns of a taskset anyone may have, and which only the environment: by what the binding does with them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from openenv_tasksets.column_path import ColumnPath
+from openenv_tasksets.commitment import COMMITMENT_COLUMN, NONCE_COLUMN
+from openenv_tasksets.declaration import (
+    Argument,
+    ColumnArgument,
+    Declaration,
+    EnvironmentDeclaration,
+    TaskDeclaration,
+    TemplateArgument,
+)
+from openenv_tasksets.loaders.errors import SourceError
+from openenv_tasksets.template import parse_template
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnHalves:
+    """The columns of a split, divided.
+
+    Attributes:
+        public: Those that ids, visible arguments and public values come from.
+        hidden: All others.
+        id: The one that ids come from, which both halves have.
+    """
+
+    public: tuple[str, ...]
+    hidden: tuple[str, ...]
+    id: str
+
+
+def divide(environment: EnvironmentDeclaration, columns: Sequence[str]) -> ColumnHalves:
+    """Divide the columns.
+
+    Args:
+        environment: Says by its ``task`` block who may see what.
+        columns: Every column of the files.
+
+    Raises:
+        SourceError: They cannot be divided: no ids, nothing hidden, or a column that is both.
+    """
+    task = environment.task
+    if task is None or task.id is None:
+        raise SourceError("hidden columns are joined to the others by task id: name its column in task.id")
+    if not task.reset:
+        raise SourceError("task.reset does not say which argument comes from which column, so none can be hidden")
+    whole_row = not isinstance(task.reset, Mapping)
+    arguments = _arguments(task, columns)
+    seen = {name for argument in task.visible for name in _columns_of(arguments[argument], columns)}
+    for text in (task.id, task.difficulty, task.group, *task.public):
+        if text is not None:
+            seen |= _top(text, columns)
+    secret = set(columns) - seen if whole_row else set()
+    unseen = {} if whole_row else {name: each for name, each in arguments.items() if name not in task.visible}
+    for name, argument in (unseen | {f"gold.{name}": each for name, each in task.gold.items()}).items():
+        if both := sorted(_columns_of(argument, columns) & seen):
+            raise SourceError(
+                f"column {both[0]!r} makes {name!r}, which is hidden, and something that is not; "
+                "divide it into two columns"
+            )
+        secret |= _columns_of(argument, columns)
+    if not secret:
+        raise SourceError("nothing is hidden: every bound column is visible or public")
+    for name in (COMMITMENT_COLUMN, NONCE_COLUMN):
+        if name in columns:
+            raise SourceError(f"there is a column {name!r} already; rename it")
+    return ColumnHalves(
+        public=tuple(name for name in columns if name in seen),
+        hidden=tuple(name for name in columns if name not in seen),
+        id=next(iter(_top(task.id, columns))),
+    )
+
+
+def public_half(declaration: Declaration, environment: EnvironmentDeclaration) -> Declaration:
+    """A declaration of the one environment, which needs no hidden column: tasks lack the hidden arguments."""
+    task = environment.task
+    if task is None:
+        return declaration
+    reset = {name: each for name, each in _arguments(task, task.visible).items() if name in task.visible}
+    # Without any argument the binding would look for RFC 006's columns.
+    reset = reset or {"task_id": ColumnArgument(column=task.id or "task_id")}
+    half = environment.model_copy(update={"task": task.model_copy(update={"reset": reset, "gold": {}})})
+    return declaration.model_copy(update={"environments": (half,)})
+
+
+def _arguments(task: TaskDeclaration, columns: Sequence[str]) -> dict[str, Argument]:
+    if isinstance(task.reset, Mapping):
+        return dict(task.reset)
+    return {name: ColumnArgument(column=name) for name in columns}
+
+
+def _columns_of(argument: Argument, columns: Sequence[str]) -> set[str]:
+    match argument:
+        case ColumnArgument(column=column):
+            return _top(column, columns)
+        case TemplateArgument(template=template):
+            return {name for text in parse_template(template).columns for name in _top(text, columns)}
+    return set()
+
+
+def _top(text: str, columns: Sequence[str]) -> set[str]:
+    """The top-level column of a path; none where there is no such column, which the binding reports."""
+    found = ColumnPath.parse(text, columns)
+    return set() if found is None else {found.column}
