@@ -1,8 +1,10 @@
 """Rows of the formats that ``datasets`` reads for us; it is imported when the first of them is opened."""
 
 import glob
+import logging
 import operator
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
 _SEPARATORS = {"csv": ",", "tsv": "\t"}
 _BATCH_ROWS = 1000
+_LOG = logging.getLogger("datasets.packaged_modules.csv.csv")
+_LOCK = threading.Lock()
 
 
 class DatasetRows:
@@ -31,9 +35,11 @@ class DatasetRows:
     from there, so a change of the files shows only when they are opened again. Thread-safe.
     """
 
-    def __init__(self, files: SourceFiles, dataset: "datasets.Dataset") -> None:
+    def __init__(self, files: SourceFiles, dataset: "datasets.Dataset", length: int) -> None:
         self._files = files
         self._dataset = dataset
+        # Without columns, a `Dataset` has no rows either.
+        self._length = length
 
     @classmethod
     def open(cls, root: Path, files: Sequence[str], format: str) -> "DatasetRows":  # noqa: A002
@@ -53,13 +59,14 @@ class DatasetRows:
             dataset = _convert(sources, _SEPARATORS[format])
         for file in sources:
             file.check()
-        return cls(sources, dataset)
+        return cls(sources, dataset, len(dataset))
 
     def __len__(self) -> int:
-        return len(self._dataset)
+        return self._length
 
     def __getitem__(self, index: int, /) -> Row:
-        row: dict[str, Any] = self._dataset[self._checked(index)]
+        place = self._checked(index)
+        row: dict[str, Any] = self._dataset[place] if self.columns else {}
         return row
 
     @property
@@ -80,7 +87,7 @@ class DatasetRows:
         """
         for name in columns:
             self._check_column(name)
-        return DatasetRows(self._files, self._dataset.select_columns(list(columns)))
+        return DatasetRows(self._files, self._dataset.select_columns(list(columns)), self._length)
 
     def column(self, name: str) -> Iterator[Any]:
         """Every value of one column in row order.
@@ -146,14 +153,23 @@ def _reason(cause: BaseException) -> str:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """No progress bars where nobody watches a terminal."""
+    """No progress bars where nobody watches a terminal, and no log of failures beside the error that we raise."""
     import datasets
 
-    if sys.stderr.isatty() or datasets.are_progress_bars_disabled():
-        yield
-        return
-    datasets.disable_progress_bars()
-    try:
-        yield
-    finally:
-        datasets.enable_progress_bars()
+    thread = threading.get_ident()
+
+    def is_of_others(record: logging.LogRecord) -> bool:
+        return record.thread != thread
+
+    # The bars and the log are the whole process's: of two who share them, the first to end would turn them on.
+    with _LOCK:
+        hides_bars = not sys.stderr.isatty() and not datasets.are_progress_bars_disabled()
+        if hides_bars:
+            datasets.disable_progress_bars()
+        _LOG.addFilter(is_of_others)
+        try:
+            yield
+        finally:
+            _LOG.removeFilter(is_of_others)
+            if hides_bars:
+                datasets.enable_progress_bars()

@@ -1,5 +1,6 @@
 """Serves an application until it is told to stop: the socket, uvicorn, and the two signals."""
 
+import errno
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -61,7 +62,13 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except OSError as exc:
-        raise TasksetError(f"cannot listen: {exc.strerror}; port 0 takes a free one") from exc
+        raise TasksetError(f"cannot listen: {exc.strerror}{_advice(exc, host)}") from exc
+
+
+def _advice(exc: OSError, host: str) -> str:
+    if isinstance(exc, socket.gaierror) or exc.errno == errno.EADDRNOTAVAIL:
+        return f"; {host} is not an address of this machine"
+    return "; port 0 takes a free one" if exc.errno in (errno.EADDRINUSE, errno.EACCES) else ""
 
 
 @contextmanager

@@ -36,7 +36,7 @@ from openenv_tasksets.task_declaration import (
     Argument,
     ColumnArgument,
     Limits,
-    Order,
+    OrderKind,
     SplitDeclaration,
     SplitName,
     SplitType,
@@ -57,7 +57,7 @@ __all__ = [
     "Frameworks",
     "Limits",
     "OpenEnvRuntime",
-    "Order",
+    "OrderKind",
     "Origin",
     "Resources",
     "RewardDeclaration",
@@ -67,6 +67,7 @@ __all__ = [
     "TemplateArgument",
     "ValueArgument",
     "minor_version",
+    "named_split",
     "with_origin",
 ]
 
@@ -122,11 +123,13 @@ EnvironmentId = Annotated[str, _ID, AfterValidator(_is_free)]
 _TYPES_BY_NAME: dict[str, SplitType] = {kind: kind for kind in get_args(SplitType)}
 
 
-def _split(value: Any) -> SplitDeclaration:
-    if isinstance(value, SplitDeclaration):
-        return value
-    name = SPLIT_NAME.check(value)
+def named_split(name: str) -> SplitDeclaration:
+    """The split that a bare name declares: of the type of its name, else one to validate on."""
     return SplitDeclaration(name=name, type=_TYPES_BY_NAME.get(name, "validation"))
+
+
+def _split(value: Any) -> SplitDeclaration:
+    return value if isinstance(value, SplitDeclaration) else named_split(SPLIT_NAME.check(value))
 
 
 _SplitList = TypeAdapter(Many[Annotated[SplitDeclaration, BeforeValidator(_split)]])
@@ -140,18 +143,26 @@ def _splits(value: Any) -> tuple[SplitDeclaration, ...]:
     if isinstance(value, Mapping):
         types = _SplitTypes.validate_python(value)
         return tuple(SplitDeclaration(name=name, type=kind) for name, kind in types.items())
-    splits = _SplitList.validate_python(value)
-    first: dict[str, int] = {}
-    raise_all(
-        ((index,), mistake(f"the split {split.name!r} is listed twice"))
-        for index, split in enumerate(splits)
-        if first.setdefault(split.name, index) != index
-    )
+    # The names are compared as given, so that one wrong name does not hide a repeated one.
+    repeated = list(_repeated_splits(value)) if isinstance(value, list | tuple) else []
+    try:
+        splits = _SplitList.validate_python(value)
+    except ValidationError as exc:
+        raise_with(repeated, exc)
+    raise_all(repeated)
     return splits
 
 
+def _repeated_splits(splits: Iterable[Any]) -> Iterator[Mistake]:
+    first: dict[str, int] = {}
+    for index, each in enumerate(splits):
+        name = each.name if isinstance(each, SplitDeclaration) else each
+        if isinstance(name, str) and first.setdefault(name, index) != index:
+            yield (index,), mistake(f"the split {shown(name)} is listed twice")
+
+
 def _as_written(splits: tuple[SplitDeclaration, ...]) -> list[str] | dict[str, str]:
-    if all(split == _split(split.name) for split in splits):
+    if all(split == named_split(split.name) for split in splits):
         return [split.name for split in splits]
     return {split.name: split.type for split in splits}
 
@@ -188,15 +199,25 @@ class EnvironmentDeclaration(Declared):
     reward: DeclaredReward = Field(default=None, description="What rewards mean.")
     frameworks: Frameworks = Field(description="Which frameworks can play the tasks, and how.")
 
-    @field_validator("task")
+    @field_validator("task", mode="wrap")
     @classmethod
-    def _orders_its_splits(cls, task: TaskDeclaration | None, info: ValidationInfo) -> TaskDeclaration | None:
+    def _orders_its_splits(cls, value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
+        # The names are compared as given, so that another mistake in the task does not hide an unknown split.
         splits = {split.name: split.type for split in info.data.get("splits", ())}
-        if task is not None and isinstance(task.order, Mapping) and splits:
-            raise_all(
-                (("order", name), unknown_name("no split", name, splits)) for name in task.order if name not in splits
-            )
+        mistakes = list(_unknown_splits(value, splits)) if splits else []
+        try:
+            task = handler(value)
+        except ValidationError as exc:
+            raise_with(mistakes, exc)
+        raise_all(mistakes)
         return task
+
+
+def _unknown_splits(task: Any, splits: Mapping[str, object]) -> Iterator[Mistake]:
+    order = task.get("order") if isinstance(task, Mapping) else getattr(task, "order", None)
+    for name in order if isinstance(order, Mapping) else ():
+        if isinstance(name, str) and name not in splits and SPLIT_NAME.fits(name):
+            yield ("order", name), unknown_name("no split", name, splits)
 
 
 def _unique_ids(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:

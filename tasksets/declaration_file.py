@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 
 from openenv_tasksets.declaration import Declaration, Origin, minor_version, with_origin
 from openenv_tasksets.declaration_issues import UNKNOWN_KEY, issues_of
+from openenv_tasksets.declared_pattern import PatternWork
 from openenv_tasksets.field_path import Step, field_path, path_steps
 from openenv_tasksets.loaders.errors import DeclarationError, Issue
 from openenv_tasksets.yaml_edit import CannotEdit, edited, same
@@ -191,15 +192,21 @@ def _drop(values: Any, steps: tuple[Step, ...]) -> None:
 def _check_patterns(values: Any, tree: Node, source: str) -> None:
     """Refuse more patterns than can be compiled in a moment."""
     seen: set[str] = set()
+    work = PatternWork()
     for steps, pattern in _patterns(values):
+        if pattern in seen:
+            continue
         seen.add(pattern)
         if len(seen) > MOST_PATTERNS:
-            issue = Issue(
-                field_path(steps),
-                f"more than {MOST_PATTERNS} different regular expressions; share them, or bind whole columns",
-                line_at(tree, steps),
+            message = f"more than {MOST_PATTERNS} different regular expressions; share them, or bind whole columns"
+        elif not work.allows(pattern):
+            message = (
+                "the regular expressions up to here are too much to compile; shorten them, with fewer classes such as "
+                "\\pL and smaller repetitions"
             )
-            raise DeclarationError([issue], source)
+        else:
+            continue
+        raise DeclarationError([Issue(field_path(steps), message, line_at(tree, steps))], source)
 
 
 def _patterns(values: Any) -> Iterator[tuple[tuple[Step, ...], str]]:

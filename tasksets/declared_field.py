@@ -112,11 +112,17 @@ class Text(Kind):
         text = str(value)
         if self.longest is not None and len(text) > self.longest:
             raise mistake(f"expected {self.shape} of at most {self.longest:,} characters; got {len(text):,}")
-        if len(text) < self.shortest or (self.pattern is not None and not re.fullmatch(self.pattern, text)):
+        if not self.fits(text):
             raise mistake(f"expected {self.shape}; got {shown(text)}")
         if not _is_unicode(text):
             raise mistake("half of a surrogate pair is not a character")
         return text
+
+    def fits(self, text: str) -> bool:
+        """Whether the text is of the wanted shape."""
+        if len(text) < self.shortest or (self.longest is not None and len(text) > self.longest):
+            return False
+        return self.pattern is None or re.fullmatch(self.pattern, text) is not None
 
     def json_schema(self) -> JsonSchemaValue:
         """Text, or the numbers and truth values that are taken as text."""

@@ -5,16 +5,13 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from openenv_tasksets.declaration import Declaration, EnvironmentDeclaration, SplitDeclaration
+from openenv_tasksets.declaration import Declaration, EnvironmentDeclaration, SplitDeclaration, named_split
 from openenv_tasksets.declaration_file import line_of
 from openenv_tasksets.loaders.errors import DeclarationError, Issue, SourceError
 from openenv_tasksets.loaders.layout import split_files
 from openenv_tasksets.loaders.load import list_files, open_rows, read_card
 from openenv_tasksets.loaders.rows import Rows
 from openenv_tasksets.loaders.spelling import nearest
-from openenv_tasksets.split import SplitType
-
-_SPLIT_TYPES: dict[str, SplitType] = {"train": "train", "validation": "validation", "test": "test"}
 
 
 def check_has_files(environment: EnvironmentDeclaration) -> None:
@@ -61,7 +58,7 @@ def declared_splits(
     Raises:
         DeclarationError: A declared split is not found, or there is none at all.
     """
-    splits = environment.splits or tuple(_declare(name) for name in found)
+    splits = environment.splits or tuple(named_split(name) for name in found)
     path = f"environments[{declaration.environments.index(environment)}].splits"
     if not splits:
         raise DeclarationError([Issue(path, "there are no row files, so there is no split")], declaration.source)
@@ -80,7 +77,3 @@ def with_line(declaration: Declaration, issue: Issue, where: str = "") -> Issue:
     first, *rest = issue.message.split("\n")
     message = "\n".join([f"{first} ({where})" if where else first, *rest])
     return replace(issue, message=message, line=line_of(declaration, issue.path))
-
-
-def _declare(name: str) -> SplitDeclaration:
-    return SplitDeclaration(name=name, type=_SPLIT_TYPES.get(name, "validation"))

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+import traceback
 import uuid
 from collections.abc import Awaitable, Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -55,7 +56,7 @@ def attempts(
     """Every task ``repeat`` times, task by task, without what is ``finished``; lazily."""
     for task in tasks:
         for number in range(repeat):
-            if (task.split, task.id, number) not in finished:
+            if (task.split, task.index, number) not in finished:
                 yield Attempt(task, number)
 
 
@@ -206,8 +207,16 @@ def _failure(exc: Exception) -> tuple[Status, EpisodeFailure]:
     elif isinstance(exc, TimeExceeded):
         status = "time_exceeded"
     elif not isinstance(exc, TasksetError):
-        logger.error("an episode ended in an unforeseen error", exc_info=exc)
+        # The text of a foreign exception may hold the answer: its type and its place must do.
+        message = f"unforeseen; raised in {_place(exc)}"
+        logger.error("an episode ended in an unforeseen error: %s, raised in %s", type(exc).__name__, _place(exc))
     return status, EpisodeFailure(type(exc).__name__, message)
+
+
+def _place(exc: Exception) -> str:
+    """The innermost line of the traceback, without its code."""
+    *_, (frame, line) = traceback.walk_tb(exc.__traceback__)
+    return f"{frame.f_code.co_filename}, line {line}"
 
 
 def _located(detail: dict[str, object]) -> str:

@@ -77,9 +77,13 @@ class LocalPlayer:
 
         Raises:
             CapacityReached: The host has no slot left.
-            EnvironmentFailed: The environment's constructor raised.
+            EnvironmentFailed: The environment's constructor raised; the message says what it says of its
+                arguments.
         """
-        return cls(host, await host.open_session())
+        try:
+            return cls(host, await host.open_session())
+        except EnvironmentFailed as exc:
+            raise EnvironmentFailed(f"{exc.message}{_said(host, exc.__cause__)}") from exc.__cause__
 
     async def reset(self, selectors: Mapping[str, Any]) -> Outcome:
         """As ``Player.reset``."""
@@ -213,6 +217,14 @@ class RemotePlayer:
         if self._socket is not None:
             self._socket.transport.abort()
             self._socket = None
+
+
+def _said(host: Host, cause: BaseException | None) -> str:
+    """What a constructor says of its arguments: declared constants, hidden from nobody; but secrets are not."""
+    runtime = host.taskset.environment.frameworks.openenv
+    if not isinstance(cause, TypeError | ValueError) or runtime is None or runtime.secrets:
+        return ""
+    return f": {cause}"
 
 
 def read_outcome(data: Mapping[str, Any]) -> Outcome:

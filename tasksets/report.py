@@ -2,7 +2,8 @@
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,7 +16,7 @@ from openenv_tasksets.loaders.errors import TasksetError
 
 Status = Literal["ok", "truncated", "environment_error", "policy_error", "time_exceeded"]
 Label = str | int | float | None
-EpisodeKey = tuple[str, str, int]
+EpisodeKey = tuple[str, int, int]
 
 _HEADINGS = (
     "episodes",
@@ -27,6 +28,7 @@ _HEADINGS = (
     "time\nerrors",
 )
 _TIERS = ("easy", "medium", "hard")
+_MOST_ERRORS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ class EpisodeRecord:
         truncated_by: The limit that ended it: ``max_steps`` or ``episode_seconds`` of the environment's, or
             ``client_max_steps``.
         error: What went wrong; None unless the status is an error.
+        taskset: Which taskset and split were played; None before the record is in a file.
     """
 
     task_id: str
@@ -75,11 +78,12 @@ class EpisodeRecord:
     done: bool = False
     truncated_by: str | None = None
     error: EpisodeFailure | None = None
+    taskset: str | None = None
 
     @property
     def key(self) -> EpisodeKey:
-        """Which episode of a run this is: split, task id and repeat."""
-        return self.split, self.task_id, self.repeat
+        """Which episode of a run this is: split, index and repeat."""
+        return self.split, self.index, self.repeat
 
     @property
     def failed(self) -> bool:
@@ -96,31 +100,68 @@ class RecordFile:
 
     Args:
         path: The file.
+        taskset: What is played, as ``Target.identity`` has it; every record says so.
         resume: Continue a file that exists; its records are in ``found``. A last line that an interruption cut
             short is removed.
 
     Raises:
-        TasksetError: The file exists and ``resume`` is False, or it holds something else than records.
-        OSError: It cannot be written.
+        TasksetError: The file exists and ``resume`` is False, it holds something else than records of this
+            taskset, or it cannot be written.
     """
 
-    def __init__(self, path: Path, *, resume: bool = False) -> None:
-        if path.exists() and not resume:
-            raise TasksetError(f"{path} exists; continue it with --resume, or name another file")
-        self.found, end = _read_records(path) if path.exists() else ((), 0)
-        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o644)
-        os.ftruncate(self._descriptor, end)
-        os.lseek(self._descriptor, end, os.SEEK_SET)
+    def __init__(self, path: Path, taskset: str, *, resume: bool = False) -> None:
+        self._path = path
+        self._taskset = taskset
+        with _failures(path):
+            exists = path.exists()
+            if exists and not resume:
+                raise TasksetError(f"{path} exists; continue it with --resume, or name another file")
+            self.found, end = _read_records(path) if exists else ((), 0)
+            _refuse_others(self.found, taskset, path)
+            self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o644)
+            self._is_empty = not exists
+            os.ftruncate(self._descriptor, end)
+            os.lseek(self._descriptor, end, os.SEEK_SET)
 
     def write(self, record: EpisodeRecord) -> None:
-        """Append one record."""
-        line = record.to_json()
-        while line:
-            line = line[os.write(self._descriptor, line) :]
+        """Append one record.
+
+        Raises:
+            TasksetError: It cannot be written.
+        """
+        line = replace(record, taskset=self._taskset).to_json()
+        with _failures(self._path):
+            while line:
+                line = line[os.write(self._descriptor, line) :]
+        self._is_empty = False
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file; a new one without a record is removed, so that the run can be tried again."""
         os.close(self._descriptor)
+        if self._is_empty:
+            self._path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _failures(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as exc:
+        raise TasksetError(f"{path}: cannot be written: {exc.strerror}") from exc
+
+
+def _refuse_others(records: Iterable[EpisodeRecord], taskset: str, path: Path) -> None:
+    for number, record in enumerate(records, start=1):
+        if record.taskset is None:
+            raise TasksetError(
+                f"{path}:{number}: the record does not say which taskset was played, so it cannot be resumed; "
+                "name another file and play all episodes"
+            )
+        if record.taskset != taskset:
+            raise TasksetError(
+                f"{path}:{number} is of another taskset, or its rows have changed: the record is of "
+                f"{record.taskset}, this run of {taskset}; name another file"
+            )
 
 
 def _read_records(path: Path) -> tuple[tuple[EpisodeRecord, ...], int]:
@@ -194,17 +235,28 @@ class Summary:
     total: Tally = field(default_factory=Tally)
     by_difficulty: dict[Label, Tally] = field(default_factory=dict)
     by_group: dict[Label, Tally] = field(default_factory=dict)
+    _errors: dict[EpisodeFailure, int] = field(default_factory=dict)
 
     def add(self, record: EpisodeRecord) -> None:
         """Count one episode."""
         self.total.add(record, self.success_threshold)
         self.by_difficulty.setdefault(record.difficulty, Tally()).add(record, self.success_threshold)
         self.by_group.setdefault(record.group, Tally()).add(record, self.success_threshold)
+        # Every row may have an error of its own: only those that are told are kept.
+        if record.error is not None and (record.error in self._errors or len(self._errors) < _MOST_ERRORS):
+            self._errors[record.error] = self._errors.get(record.error, 0) + 1
 
     @property
     def failures(self) -> int:
         """Episodes that an error ended."""
         return self.total.episodes - self.total.scored
+
+    def error_lines(self) -> Iterator[str]:
+        """Why episodes failed: the first few distinct errors with their counts, and how many had others."""
+        for error, count in self._errors.items():
+            yield f"{count:,} x {error.type}: {error.message}"
+        if more := self.failures - sum(self._errors.values()):
+            yield f"and {more:,} more with other errors"
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON; a label that is null is the key ``null``."""

@@ -149,7 +149,13 @@ class OpenEnvRuntime(Declared):
 class Frameworks(Declared):
     """The frameworks that can run the environment; every block but ``openenv`` is kept as it is."""
 
-    model_config = ConfigDict(extra="allow", json_schema_extra={"minProperties": 1})
+    model_config = ConfigDict(
+        extra="allow",
+        json_schema_extra={
+            "minProperties": 1,
+            "not": {"required": ["openenv"], "maxProperties": 1, "properties": {"openenv": {"type": "null"}}},
+        },
+    )
     __pydantic_extra__: dict[str, Annotated[Any, Json()]]
 
     openenv: OpenEnvRuntime | None = Field(default=None, description="How OpenEnv runs it.")

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from tqdm import tqdm
@@ -14,10 +14,9 @@ from openenv_tasksets.loaders.errors import RowError, SelectionError, TaskNotFou
 from openenv_tasksets.loaders.order import Order
 from openenv_tasksets.loaders.rows import Rows
 from openenv_tasksets.task import Task
+from openenv_tasksets.task_declaration import OrderKind, SplitType
 from openenv_tasksets.where import Where
 
-SplitType = Literal["train", "validation", "test"]
-OrderKind = Literal["shuffled", "sequential", "blocks"]
 Value = TypeVar("Value")
 
 

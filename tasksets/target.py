@@ -1,5 +1,6 @@
 """What a run plays against: a taskset in this process, or a server behind a URL."""
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -20,6 +21,11 @@ DEFAULT_SUCCESS_THRESHOLD = 1.0
 
 class Target(Protocol):
     """Something to play against."""
+
+    @property
+    def identity(self) -> str:
+        """Which tasks these are, for records: a run is resumed only on the same ones."""
+        ...
 
     @property
     def action_schema(self) -> Mapping[str, Any]:
@@ -46,6 +52,12 @@ class LocalTarget:
     def __init__(self, host: Host, split: Split) -> None:
         self._host = host
         self._split = split
+
+    @property
+    def identity(self) -> str:
+        """Environment and split, and a hash of the rows and of how they are served; reads the files once."""
+        content = hashlib.blake2b(self._split.identity.encode(), digest_size=8).hexdigest()
+        return f"{self._host.id}/{self._split.name}@{content}"
 
     @property
     def action_schema(self) -> Mapping[str, Any]:
@@ -82,6 +94,11 @@ class RemoteTarget:
         self._client = client
         self._split = split
         self._schema = client.schema()
+
+    @property
+    def identity(self) -> str:
+        """Environment and split: OpenEnv's routes tell no more of the rows."""
+        return f"{self._client.environment}/{self._split}"
 
     @property
     def action_schema(self) -> Mapping[str, Any]:

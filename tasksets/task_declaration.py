@@ -1,18 +1,17 @@
 """The ``task:`` block: how a row becomes a task, and who may see what of it."""
 
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Annotated, Any, Literal
 
-import re2
 from pydantic import Field, TypeAdapter, ValidationInfo, field_validator
 
 from openenv_tasksets.declaration_issues import mistake, raise_all, unknown_name
 from openenv_tasksets.declared_field import Boolean, Declared, Integer, Json, Many, Number, Parsed, Text
+from openenv_tasksets.declared_pattern import LONGEST_PATTERN, why_refused
 from openenv_tasksets.issue_list import shown
-from openenv_tasksets.template import parse_template
+from openenv_tasksets.template import TemplateError, parse_template
 
-Order = Literal["shuffled", "sequential", "blocks"]
+OrderKind = Literal["shuffled", "sequential", "blocks"]
 SplitType = Literal["train", "validation", "test"]
 
 SPLIT_NAME = Text(
@@ -29,15 +28,12 @@ ARGUMENT_NAME = Text(
 SplitName = Annotated[str, SPLIT_NAME]
 Column = Annotated[str, COLUMN]
 
-_REASON_LINEAR = "lookaround and backreferences are not supported, so that matching takes linear time"
-_PATTERN_BYTES = 2**18
-
 
 class ColumnArgument(Declared):
     """The value of a column, or a part of its text."""
 
     column: Column = Field(description="The column; dots lead into structs and through lists.")
-    extract: Annotated[str, Text("a regular expression", longest=1000)] | None = Field(
+    extract: Annotated[str, Text("a regular expression", longest=LONGEST_PATTERN)] | None = Field(
         default=None,
         description="Regular expression (RE2). The argument is its first group, or all that it matches.",
     )
@@ -45,7 +41,7 @@ class ColumnArgument(Declared):
     @field_validator("extract")
     @classmethod
     def _compiles(cls, pattern: str | None) -> str | None:
-        if pattern is not None and (reason := _why_refused(pattern)):
+        if pattern is not None and (reason := why_refused(pattern)):
             raise mistake(f"{shown(pattern)} is not a regular expression of RE2: {reason}")
         return pattern
 
@@ -63,8 +59,8 @@ class TemplateArgument(Declared):
     def _parses(cls, template: str) -> str:
         try:
             parse_template(template)
-        except ValueError as exc:
-            raise mistake(str(exc)) from exc
+        except TemplateError as exc:
+            raise_all(((), mistake(each)) for each in exc.mistakes)
         return template
 
 
@@ -115,19 +111,19 @@ def _reset(value: Any) -> Mapping[str, Argument] | Literal["all"]:
     return _ResetArguments.validate_python(value)
 
 
-_OneOrder: TypeAdapter[Order] = TypeAdapter(Order)
-_OrderBySplit = TypeAdapter(Mapping[SplitName, Order])
+_OneOrder: TypeAdapter[OrderKind] = TypeAdapter(OrderKind)
+_OrderBySplit = TypeAdapter(Mapping[SplitName, OrderKind])
 
 
-def _order(value: Any) -> Order | Mapping[str, Order]:
+def _order(value: Any) -> OrderKind | Mapping[str, OrderKind]:
     return _OrderBySplit.validate_python(value) if isinstance(value, Mapping) else _OneOrder.validate_python(value)
 
 
 def _no_rows(value: Any) -> None:
+    if value == "steps":
+        raise mistake("steps are not supported: one row is one task, and step() never moves to another; remove the key")
     if value is not None:
-        raise mistake(
-            f"{shown(value)} is not supported: one row is one task, and step() never moves to another; remove the key"
-        )
+        raise mistake(f"the key is reserved, and {shown(value)} has no meaning: one row is one task; remove the key")
 
 
 class SplitDeclaration(Declared):
@@ -185,8 +181,8 @@ class TaskDeclaration(Declared):
         default_factory=dict, description="Fields of an action that deserves the top reward, for the audit."
     )
     order: Annotated[
-        Order | Mapping[str, Order],
-        Parsed(_order, Order | Mapping[SplitName, Order]),
+        OrderKind | Mapping[str, OrderKind],
+        Parsed(_order, OrderKind | Mapping[SplitName, OrderKind]),
     ] = Field(
         default_factory=dict,
         description="The order of positions, for all splits or by split; absent: shuffled for train, else sequential.",
@@ -205,21 +201,8 @@ class TaskDeclaration(Declared):
             )
         return visible
 
-    def order_for(self, split: SplitDeclaration) -> Order:
+    def order_for(self, split: SplitDeclaration) -> OrderKind:
         """The declared order of a split, or the default for its type."""
         if isinstance(self.order, str):
             return self.order
         return self.order.get(split.name, "shuffled" if split.type == "train" else "sequential")
-
-
-@lru_cache(maxsize=512)
-def _why_refused(pattern: str) -> str | None:
-    options = re2.Options()
-    options.max_mem = _PATTERN_BYTES
-    options.log_errors = False
-    try:
-        re2.compile(pattern, options)
-    except re2.error as exc:
-        reason = exc.args[0].decode(errors="replace") if isinstance(exc.args[0], bytes) else str(exc)
-        return f"{reason}; {_REASON_LINEAR}"
-    return None

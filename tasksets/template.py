@@ -6,6 +6,19 @@ from dataclasses import dataclass
 
 _PIECE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 _NOT_PLAIN = re.compile(r"[!:\[\]]")
+_MOST_MISTAKES = 20
+
+
+class TemplateError(ValueError):
+    """A text is no template.
+
+    Attributes:
+        mistakes: What is wrong, in the order of the text; at most the first 20.
+    """
+
+    def __init__(self, mistakes: tuple[str, ...]) -> None:
+        super().__init__("; ".join(mistakes))
+        self.mistakes = mistakes
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +52,12 @@ def parse_template(text: str) -> Template:
         text: Fields are ``{column}`` or, below a struct column, ``{column.field}``.
 
     Raises:
-        ValueError: A brace that is not closed or not opened, an empty field, or a field with a format
-            (``{a:>8}``), a conversion (``{a!r}``) or an index (``{a[0]}``).
+        TemplateError: Braces that are not closed or not opened, empty fields, or fields with a format
+            (``{a:>8}``), a conversion (``{a!r}``) or an index (``{a[0]}``): every one.
     """
     pieces: list[tuple[str, str | None]] = []
     before: list[str] = []
+    mistakes: list[str] = []
     position = 0
     for found in _PIECE.finditer(text):
         before.append(text[position : found.start()])
@@ -51,22 +65,28 @@ def parse_template(text: str) -> Template:
         if found[0] in ("{{", "}}"):
             before.append(found[0][0])
             continue
-        if found[1] is None:
-            raise ValueError(f"a single {found[0]!r} at character {found.start() + 1}; write it twice to mean it")
-        pieces.append(("".join(before), _checked_column(found[1], found.start() + 1)))
+        if wrong := _why_refused(found[0], found[1], found.start() + 1):
+            mistakes.append(wrong)
+            if len(mistakes) == _MOST_MISTAKES:
+                break
+        pieces.append(("".join(before), found[1]))
         before = []
+    if mistakes:
+        raise TemplateError(tuple(mistakes))
     return Template((*pieces, ("".join((*before, text[position:])), None)))
 
 
-def _checked_column(column: str, place: int) -> str:
+def _why_refused(piece: str, column: str | None, place: int) -> str | None:
+    if column is None:
+        return f"a single {piece!r} at character {place}; write it twice to mean it"
     if not column.strip():
-        raise ValueError(f"an empty field at character {place}; name a column, or write {{{{}}}} to mean braces")
+        return f"an empty field at character {place}; name a column, or write {{{{}}}} to mean braces"
     if _NOT_PLAIN.search(column):
         given = column if len(column) <= 40 else column[:40] + "…"
-        raise ValueError(
+        return (
             f"the field {{{given}}} at character {place}; a field is a column's name and nothing more: no format, "
             "conversion or index (write braces that are text twice)"
         )
     if "" in column.split("."):
-        raise ValueError(f"the field {{{column[:40]}}} at character {place} has an empty step between its dots")
-    return column
+        return f"the field {{{column[:40]}}} at character {place} has an empty step between its dots"
+    return None

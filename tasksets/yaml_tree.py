@@ -166,6 +166,10 @@ def _unprintable_issue(line: int, character: str) -> Issue:
 
 
 def _syntax_issue(exc: yaml.MarkedYAMLError, text: str) -> Issue:
+    problem = exc.problem or ""
+    is_open_quote = "quoted scalar" in (exc.context or "") and problem.startswith("found unexpected")
+    if is_open_quote and exc.context_mark:
+        return Issue("", "not valid YAML: the quote that opens here is not closed", exc.context_mark.line + 1)
     mark = exc.problem_mark or exc.context_mark
     lines = text.splitlines()
     line = min(mark.line + 1, len(lines) or 1) if mark else 1
@@ -173,7 +177,7 @@ def _syntax_issue(exc: yaml.MarkedYAMLError, text: str) -> Issue:
     if "\t" in here[: len(here) - len(here.lstrip())]:
         return Issue("", "a tab; YAML is indented with spaces only", line)
     context = f"{exc.context}, " if exc.context else ""
-    return Issue("", f"not valid YAML: {context}{exc.problem}", line)
+    return Issue("", f"not valid YAML: {context}{problem}", line)
 
 
 def _span(event: yaml.Event) -> tuple[int, int, int]:

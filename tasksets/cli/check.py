@@ -1,19 +1,23 @@
 """What ``tasksets validate`` looks at: the text, the environment, the columns, and rows; every mistake is kept."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
+from openenv_tasksets.answer import Answer
+from openenv_tasksets.cli.console import ignored_keys
 from openenv_tasksets.declaration import Declaration, EnvironmentDeclaration, OpenEnvRuntime
 from openenv_tasksets.declaration_file import line_of
 from openenv_tasksets.environment import accepts, check_arguments
 from openenv_tasksets.installed import find_environment
 from openenv_tasksets.loaders.errors import DeclarationError, RowError, TasksetError
+from openenv_tasksets.loaders.spelling import nearest
 from openenv_tasksets.open_taskset import open_taskset, read_declared
 from openenv_tasksets.split import Split
+from openenv_tasksets.task import Task
 
 _MOST_ROW_ERRORS = 10
 
@@ -68,21 +72,30 @@ class SplitSummary:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was found; ``notes`` say what was not looked at."""
+    """What was found; ``notes`` say what was not looked at, or is ignored."""
 
     findings: list[Finding] = field(default_factory=list)
     splits: list[SplitSummary] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
-def check_text(target: str) -> Report:
-    """Only the file's text."""
-    report = Report()
+def check_text(target: str, *, environment: str | None = None) -> Report:
+    """Only the file's text.
+
+    Args:
+        target: As for ``check``.
+        environment: One that there must be; None asks for none.
+
+    Raises:
+        SelectionError: No such environment.
+    """
     try:
-        read_declared(target)
+        declaration = read_declared(target).declaration
     except DeclarationError as exc:
-        report.findings.extend(_findings(exc, target))
-    return report
+        return Report(list(_findings(exc, target)))
+    if environment is not None:
+        declaration.environment(environment)
+    return Report(notes=ignored_keys(declaration))
 
 
 def check(target: str, *, environment: str | None, data_dir: Path | None, most_rows: int | None) -> Report:
@@ -103,7 +116,7 @@ def check(target: str, *, environment: str | None, data_dir: Path | None, most_r
         return Report(list(_findings(exc, target)))
     declaration = declared.declaration
     wanted = environment or declared.environment
-    report = Report()
+    report = Report(notes=ignored_keys(declaration))
     for each in declaration.environments if wanted is None else (declaration.environment(wanted),):
         _Check(report, declaration, each, declared.target).run(data_dir, most_rows)
     return report
@@ -119,6 +132,7 @@ class _Check:
         self.declaration = declaration
         self.environment = environment
         self.target = target
+        self.can_be_made = False
         self.field = f"environments[{declaration.environments.index(environment)}]"
 
     def run(self, data_dir: Path | None, most_rows: int | None) -> None:
@@ -156,6 +170,7 @@ class _Check:
             return environment
         try:
             environment(**runtime.arguments).close()
+            self.can_be_made = True
         except Exception as exc:  # noqa: BLE001 - somebody else's code; what it says of its arguments is the finding
             self.found(
                 TasksetError(f"the environment cannot be made: {type(exc).__name__}: {exc}"),
@@ -166,8 +181,8 @@ class _Check:
     def rows(self, split: Split, most_rows: int | None, environment: type[Any] | None) -> None:
         """Bind rows of one split; what its summary says is taken from the first that can be bound."""
         count = len(split) if most_rows is None else min(most_rows, len(split))
-        visible: Sequence[str] = ()
-        hidden: Sequence[str] = ()
+        first: Task | None = None
+        bound: set[str] = set()
         errors = 0
         for index in self.progress(count, split.name):
             try:
@@ -177,12 +192,14 @@ class _Check:
                 if errors <= _MOST_ROW_ERRORS:
                     self.found(exc, f"{self.field}.task")
                 continue
-            if not visible and not hidden:
-                visible, hidden = tuple(task.visible), tuple(task.hidden.reveal())
-                self.takes(environment, task.arguments())
+            bound.update(task.arguments())
+            if first is None:
+                first = task
+                self.takes(environment, task)
         if errors > _MOST_ROW_ERRORS:
             more = f"{errors - _MOST_ROW_ERRORS:,} more rows of split {split.name!r} cannot be bound"
             self.found(TasksetError(more), f"{self.field}.task")
+        self.is_bound(bound, f"none of the {count:,} rows looked at of split {split.name!r}")
         if most_rows is None and count and not errors:
             self.unique_ids(split)
         self.report.splits.append(
@@ -193,19 +210,44 @@ class _Check:
                 tasks=len(split),
                 checked=count,
                 columns=split.binding.columns,
-                visible=tuple(visible),
-                hidden=tuple(hidden),
+                visible=() if first is None else tuple(first.visible),
+                hidden=() if first is None else tuple(first.hidden.reveal()),
                 public=tuple(split.binding.public),
             )
         )
 
-    def takes(self, environment: type[Any] | None, arguments: dict[str, Any]) -> None:
+    def takes(self, environment: type[Any] | None, task: Task) -> None:
+        """Whether reset() takes a task's arguments; ``answer``, which touches nothing else, is also called."""
         if environment is None:
             return
         try:
-            check_arguments(accepts(environment.reset, skip_self=True), arguments, environment.__name__)
+            check_arguments(accepts(environment.reset, skip_self=True), task.arguments(), environment.__name__)
+            if environment is Answer and self.can_be_made:
+                self.reset_answer(task)
         except TasksetError as exc:
             self.found(exc, f"{self.field}.task.reset")
+
+    def reset_answer(self, task: Task) -> None:
+        runtime = self.environment.frameworks.openenv
+        answer = Answer(**({} if runtime is None else runtime.arguments))
+        try:
+            answer.reset(**task.arguments())
+        except Exception as exc:
+            # Only what is raised on purpose holds no hidden value.
+            reason = exc.message if isinstance(exc, TasksetError) else type(exc).__name__
+            raise TasksetError(
+                f"split {task.split!r}, row {task.row}: environment 'answer' does not take the task: {reason}"
+            ) from exc
+
+    def is_bound(self, bound: set[str], nowhere: str) -> None:
+        """Whether what is declared visible exists: rows may bring arguments of their own, which no text names."""
+        declared = self.environment.task
+        for number, name in enumerate(() if declared is None else declared.visible):
+            if bound and name not in bound:
+                self.found(
+                    TasksetError(f"{nowhere} has an argument {name!r}{nearest(name, sorted(bound))}"),
+                    f"{self.field}.task.visible[{number}]",
+                )
 
     def unique_ids(self, split: Split) -> None:
         try:

@@ -2,7 +2,10 @@
 
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from openenv_tasksets.declaration import Declaration
 
 _LONGEST_CELL = 200
 _GAP = 3
@@ -16,6 +19,11 @@ def write(text: str) -> None:
 def say(text: str) -> None:
     """A line for the person at the terminal."""
     print(text, file=sys.stderr, flush=True)
+
+
+def ignored_keys(declaration: "Declaration") -> list[str]:
+    """A line for each key that was ignored because the file is of a newer minor version."""
+    return [f"{declaration.source}:{issue.line}: {issue}" for issue in declaration.warnings]
 
 
 def write_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

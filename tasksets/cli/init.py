@@ -53,6 +53,8 @@ def init(
     from openenv_tasksets.cli.console import say
     from openenv_tasksets.loaders.errors import TasksetError
 
+    if environment_id is not None:
+        _check_id(environment_id)
     dataset = _hub_dataset(source, config) if _is_reference(source) else _folder_dataset(Path(source), config)
     target = None if output == "-" else Path(output or dataset.folder / FILE_NAME)
     if target is not None and target.exists() and not force:
@@ -188,6 +190,17 @@ def _draft(environment: str, package: str, rows: "Rows") -> "Draft":
     runtime = {"min_version": _MIN_VERSION, "package": package, "environment": environment}
     declared = EnvironmentDeclaration.model_validate({"id": "draft", "frameworks": {"openenv": runtime}})
     return draft_arguments(rows.columns, accepts(find_environment(declared).reset, skip_self=True))
+
+
+def _check_id(environment_id: str) -> None:
+    from pydantic import TypeAdapter, ValidationError
+
+    from openenv_tasksets.declaration import EnvironmentId
+
+    try:
+        TypeAdapter(EnvironmentId).validate_python(environment_id)
+    except ValidationError as exc:
+        raise typer.BadParameter(exc.errors()[0]["msg"], param_hint="--id") from exc
 
 
 def _slug(folder: str) -> str:

@@ -3,12 +3,13 @@
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from openenv_tasksets.cli.console import say, write
+from openenv_tasksets.cli.console import cell, ignored_keys, say, write
 from openenv_tasksets.cli.options import TARGET_HELP, Conditions, DataDir, EnvironmentId, SplitName
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def run(
 
     The summary goes to stdout, or to stderr where the records do. A record's status is ok, truncated,
     environment_error, policy_error or time_exceeded; rewards are averaged over ok and truncated, so that an
-    error is never counted as a zero. Exit code 4: some episodes ended in an error.
+    error is never counted as a zero. Exit code 4: some episodes ended in an error; stderr tells which errors.
     """
     from openenv_tasksets.endpoint import Endpoint
 
@@ -135,22 +136,36 @@ def run(
         from openenv_tasksets.open_taskset import open_taskset
 
         taskset = open_taskset(target, environment=environment, data_dir=data_dir)
+        for line in ignored_keys(taskset.declaration):
+            say(line)
         playable, indices = _local(taskset, split, where, shuffle, allow_execution, allow_secret)
     key = _api_key(api_key_env)
     asked = Endpoint(endpoint or "", model or "", key, temperature, max_tokens, timeout, tries)
     player = _policy(policy, asked, playable)
     picked = _picked(indices, offset, limit)
     how = (repeat, concurrency or (_ENDPOINT_CONCURRENCY if policy is None else 1), max_steps)
-    raise typer.Exit(_play(playable, picked, player, _Report(output, resume, as_json), how))
+    raise typer.Exit(_play(playable, picked, player, _Report(output, resume, as_json, playable), how))
 
 
 def _check(policy: str | None, endpoint: str | None, model: str | None, output: str | None, resume: bool) -> None:
     if (policy is None) == (endpoint is None):
         raise typer.BadParameter("give one of the two", param_hint="--policy / --endpoint")
+    if endpoint is not None and not _is_http(endpoint):
+        raise typer.BadParameter(f"{endpoint!r} is not a URL such as http://127.0.0.1:8000/v1", param_hint="--endpoint")
     if endpoint is not None and model is None:
         raise typer.BadParameter("--endpoint needs it", param_hint="--model")
     if resume and output in (None, "-"):
         raise typer.BadParameter("it continues a file; name it with --output", param_hint="--resume")
+
+
+def _is_http(url: str) -> bool:
+    from urllib.parse import urlsplit
+
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # Of the port, or of an address in brackets.
+        return False
 
 
 def _refuse_local_options(
@@ -206,6 +221,8 @@ def _local(
 def _picked(indices: Sequence[int], offset: int, limit: int | None) -> Sequence[int]:
     from openenv_tasksets.loaders.errors import SelectionError
 
+    if not len(indices):
+        raise SelectionError("there is no task to play: the split is empty, or no task passes --where")
     picked = indices[offset:][:limit]
     if not len(picked):
         raise SelectionError(f"there is no task to play: of {len(indices):,} tasks, --offset {offset} leaves none")
@@ -234,17 +251,20 @@ def _api_key(variable: str | None) -> str | None:
 class _Report:
     """Where the records and the summary go."""
 
-    def __init__(self, output: str | None, resume: bool, as_json: bool) -> None:
+    def __init__(self, output: str | None, resume: bool, as_json: bool, target: "Target") -> None:
         from openenv_tasksets.report import RecordFile
 
         self._to_stdout = output == "-"
         self._as_json = as_json
-        self._file = None if output in (None, "-") else RecordFile(Path(str(output)), resume=resume)
+        # It reads the rows once, which a run without records does not need.
+        self._taskset = "" if output is None else target.identity
+        named = None if output in (None, "-") else Path(str(output))
+        self._file = None if named is None else RecordFile(named, self._taskset, resume=resume)
         self.found = () if self._file is None else self._file.found
 
     def write(self, record: "EpisodeRecord") -> None:
         if self._to_stdout:
-            write(record.to_json().decode().rstrip("\n"))
+            write(replace(record, taskset=self._taskset).to_json().decode().rstrip("\n"))
         elif self._file is not None:
             self._file.write(record)
 
@@ -255,10 +275,14 @@ class _Report:
 
         if self._file is not None:
             self._file.close()
+        if not summary.total.episodes:
+            return
         if self._as_json:
             (say if self._to_stdout else write)(json.dumps(summary.as_dict(), indent=2))
         else:
             summary.print(Console(stderr=self._to_stdout, highlight=False, markup=False))
+        for line in summary.error_lines():
+            say(cell(line))
 
 
 def _play(

@@ -11,7 +11,7 @@ from openenv_tasksets.cli.options import TARGET_HELP, AllowExecution, AllowSecre
 
 if TYPE_CHECKING:
     from openenv_tasksets.consent import Consent
-    from openenv_tasksets.declaration import Declaration
+    from openenv_tasksets.declaration import Declaration, EnvironmentDeclaration
     from openenv_tasksets.server.host import Host, HostSettings
     from openenv_tasksets.taskset import Taskset
 
@@ -21,7 +21,9 @@ _Targets = Annotated[
 ]
 _Environments = Annotated[
     list[str] | None,
-    typer.Option("--environment", metavar="ID", help="Only this one; repeatable. Default: all that OpenEnv can run."),
+    typer.Option(
+        "--environment", metavar="ID", help="Only this one; repeatable. Default: all whose runtime is a package."
+    ),
 ]
 _Address = Annotated[str, typer.Option("--host", metavar="ADDRESS", help="Address to listen on.")]
 _Port = Annotated[int, typer.Option(min=0, max=65535, metavar="N", help="Port; 0 takes a free one.")]
@@ -127,12 +129,15 @@ def _open(
     where: Sequence[str],
 ) -> list["Taskset"]:
     """The tasksets of the wanted environments, in the order of the files."""
+    from openenv_tasksets.cli.console import ignored_keys, say
     from openenv_tasksets.cli.where_option import narrow_all
     from openenv_tasksets.loaders.errors import SelectionError
     from openenv_tasksets.loaders.spelling import nearest
     from openenv_tasksets.open_taskset import open_taskset, read_declared
 
     declared = [read_declared(target) for target in targets]
+    for line in dict.fromkeys(line for one in declared for line in ignored_keys(one.declaration)):
+        say(line)
     offered = [each.id for one in declared for each in one.declaration.environments]
     for name in wanted:
         if name not in offered:
@@ -148,11 +153,32 @@ def _open(
 
 
 def _chosen(declaration: "Declaration", wanted: Sequence[str]) -> list[str]:
+    from openenv_tasksets.cli.console import say
+
     if wanted:
         return [each.id for each in declaration.environments if each.id in wanted]
-    runnable = [each.id for each in declaration.environments if each.frameworks.openenv is not None]
-    # With none of them runnable, the error of the first says why.
-    return runnable or [declaration.environments[0].id]
+    left_out = {each.id: reason for each in declaration.environments if (reason := _why_not(each))}
+    if len(left_out) == len(declaration.environments):
+        # The error of the first says why.
+        return [declaration.environments[0].id]
+    for reason in left_out.values():
+        say(f"left out: {reason}")
+    return [each.id for each in declaration.environments if each.id not in left_out]
+
+
+def _why_not(environment: "EnvironmentDeclaration") -> str | None:
+    """Why an environment is none to be run in a process, if so; one that is not installed is an error instead."""
+    from openenv_tasksets.installed import find_environment
+    from openenv_tasksets.loaders.errors import EnvironmentNotFound
+
+    runtime = environment.frameworks.openenv
+    if runtime is not None and runtime.package is not None:
+        return None
+    try:
+        find_environment(environment)
+    except EnvironmentNotFound as exc:
+        return exc.message
+    return None
 
 
 def _host(taskset: "Taskset", settings: "HostSettings", consent: "Consent") -> "Host":
@@ -169,11 +195,16 @@ def _host(taskset: "Taskset", settings: "HostSettings", consent: "Consent") -> "
 
 def _described(host: "Host", url: str) -> str:
     taskset = host.taskset
-    splits = ", ".join(f"{name} ({taskset.num_tasks(name):,} tasks)" for name in taskset)
+    sizes = {name: taskset.num_tasks(name) for name in taskset}
+    splits = ", ".join(f"{name} ({size:,} tasks)" for name, size in sizes.items())
+    told = f"{host.id}: {url}\n  splits: {splits}; default: {taskset.default_split}"
+    # The default split first, but a reset() on an empty one would be refused.
+    example = next((name for name in (taskset.default_split, *sizes) if sizes[name]), None)
+    if example is None:
+        return f"{told}\n  there is no task"
     return (
-        f"{host.id}: {url}\n"
-        f"  splits: {splits}; default: {taskset.default_split}\n"
+        f"{told}\n"
         f"  from openenv import GenericEnvClient\n"
         f'  with GenericEnvClient(base_url="{url}").sync() as env:\n'
-        f'      env.reset(split="{taskset.default_split}", index=0)'
+        f'      env.reset(split="{example}", index=0)'
     )

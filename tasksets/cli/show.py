@@ -24,12 +24,14 @@ def show(
     data_dir: DataDir = None,
 ) -> None:
     """Print tasks: id, index, public values, and what the agent sees."""
-    from openenv_tasksets.cli.console import say, write
+    from openenv_tasksets.cli.console import ignored_keys, say, write
     from openenv_tasksets.cli.where_option import narrow
     from openenv_tasksets.open_taskset import open_taskset
     from openenv_tasksets.server.wire import encode_json
 
     taskset = open_taskset(target, environment=environment, data_dir=data_dir)
+    for line in ignored_keys(taskset.declaration):
+        say(line)
     name = taskset.resolve_split(split)
     view = narrow(taskset[name], where or ())
     tasks = view[offset : offset + limit]

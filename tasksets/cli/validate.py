@@ -33,7 +33,7 @@ def validate(
     from openenv_tasksets.cli.check import check, check_text
 
     if text_only:
-        report = check_text(target)
+        report = check_text(target, environment=environment)
     else:
         report = check(target, environment=environment, data_dir=data_dir, most_rows=most_rows)
     if as_json:

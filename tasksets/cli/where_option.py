@@ -2,15 +2,19 @@
 
 import csv
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import date, datetime, tzinfo
+from decimal import Decimal
+from functools import partial
 from typing import Any
 
+from openenv_tasksets.binding import RowPlace
 from openenv_tasksets.loaders.errors import SelectionError
+from openenv_tasksets.split import Split
 from openenv_tasksets.taskset import Taskset
 from openenv_tasksets.view import TaskView
 
 _CONDITION = re.compile(r"([^<>=!]+)(>=|<=|!=|==|=|<|>)(.*)", re.DOTALL)
-_LOOKED_AT = 100
 
 
 def narrow(view: TaskView, conditions: Sequence[str]) -> TaskView:
@@ -27,7 +31,7 @@ def narrow(view: TaskView, conditions: Sequence[str]) -> TaskView:
     # Sorted: the order of the words on the command line must not change the order of the stream.
     for condition in sorted(set(conditions)):
         column, comparison, text = _parse(condition)
-        sample = _sample(view, column)
+        sample = _sample(view.split, column)
         wanted = [_value(word, sample, column) for word in _words(text, condition)]
         if comparison in ("=", "=="):
             view = view.where({column: wanted if len(wanted) > 1 else wanted[0]})
@@ -69,20 +73,70 @@ def _words(text: str, condition: str) -> list[str]:
         raise SelectionError(f"--where {condition!r}: {exc}") from exc
 
 
-def _sample(view: TaskView, column: str) -> Any:
+def _sample(split: Split, column: str) -> Any:
     """The first value that is not null: it tells what kind of values the column has."""
-    values = (task.public.get(column) for task in view.take(_LOOKED_AT))
-    return next((value for value in values if value is not None), None)
+    bound = split.binding.public.get(column)
+    if bound is None:
+        return None
+    for row, value in enumerate(split.rows.column(bound.column)):
+        place = RowPlace(split.name, row, split.rows.location)
+        found = split.binding.public_values({bound.column: value}, [column], place)[column]
+        if found is not None:
+            return found
+    return None
 
 
 def _value(word: str, sample: Any, column: str) -> Any:
-    if isinstance(sample, bool):
-        if word.lower() not in ("true", "false"):
-            raise SelectionError(f"--where: column {column!r} holds true and false, not {word!r}")
-        return word.lower() == "true"
-    if isinstance(sample, int | float):
-        try:
-            return int(word) if re.fullmatch(r"[+-]?[0-9]+", word) else float(word)
-        except ValueError:
-            raise SelectionError(f"--where: column {column!r} holds numbers, not {word!r}") from None
-    return word
+    """The word as a value of the sample's type.
+
+    Raises:
+        SelectionError: It is none, or no word can be compared with such values.
+    """
+    read: Callable[[str], Any]
+    match sample:
+        case None | str():
+            return word
+        case bool():
+            kind, read = "true and false", _truth
+        case int() | float():
+            kind, read = "numbers", _number
+        case Decimal():
+            kind, read = "decimal numbers", _decimal
+        case datetime():
+            kind, read = f"times such as {sample.isoformat()}", partial(_time, zone=sample.tzinfo)
+        case date():
+            kind, read = f"dates such as {sample}", date.fromisoformat
+        case _:
+            held = type(sample).__name__
+            raise SelectionError(f"--where: column {column!r} holds values of type {held}, which cannot be compared")
+    try:
+        return read(word)
+    except (ValueError, ArithmeticError):
+        raise SelectionError(f"--where: column {column!r} holds {kind}, not {word!r}") from None
+
+
+def _truth(word: str) -> bool:
+    if word.lower() not in ("true", "false"):
+        raise ValueError(word)
+    return word.lower() == "true"
+
+
+def _number(word: str) -> int | float:
+    return int(word) if re.fullmatch(r"[+-]?[0-9]+", word) else float(word)
+
+
+def _decimal(word: str) -> Decimal:
+    value = Decimal(word)
+    if not value.is_finite():
+        raise ValueError(word)
+    return value
+
+
+def _time(word: str, zone: tzinfo | None) -> datetime:
+    """A time; without a zone it is in the column's, and a column without zones knows none."""
+    value = datetime.fromisoformat(word)
+    if value.tzinfo is None:
+        return value.replace(tzinfo=zone)
+    if zone is None:
+        raise ValueError(word)
+    return value

@@ -1,4 +1,5 @@
 import gzip
+import logging
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -94,6 +95,37 @@ def test_nothing_is_said_where_nobody_watches(tmp_path, capfd):
     rows_in(tmp_path, b"a\n1\n")
 
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_bad_file_is_said_once_and_other_logs_stay(tmp_path, capfd):
+    (tmp_path / "bad.csv").write_bytes(b"a,b\n1,2\n3,4,5\n")
+    logger = logging.getLogger("datasets.packaged_modules.csv.csv")
+    before = list(logger.filters)
+
+    def failure(_):
+        with pytest.raises(SourceError, match="malformed") as caught:
+            DatasetRows.open(tmp_path, ["bad.csv"], "csv")
+        return str(caught.value)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert len(set(pool.map(failure, range(8)))) == 1
+
+    assert capfd.readouterr().err == ""
+    assert logger.filters == before
+    logger.error("another's failure")
+    assert "another's failure" in capfd.readouterr().err
+
+
+def test_without_columns_there_are_as_many_rows(tmp_path):
+    rows = rows_in(tmp_path, b"a,b\n1,x\n2,y\n").project([])
+
+    assert (len(rows), rows.columns, rows[1], rows.location(1)) == (2, (), {}, "a.csv, row 1")
+    assert list(rows) == [{}, {}]
+    assert len(rows.project([])) == 2
+    with pytest.raises(IndexError, match=r"row 2 is not in \[0, 2\)"):
+        rows[2]
+    with pytest.raises(SourceError, match="no column 'a'"):
+        rows.project(["a"])
 
 
 def test_eight_threads_read_the_same_rows(tmp_path):

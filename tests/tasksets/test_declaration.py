@@ -14,6 +14,7 @@ from openenv_tasksets.declaration import (
     SplitDeclaration,
     TaskDeclaration,
     minor_version,
+    named_split,
     with_origin,
 )
 from openenv_tasksets.loaders.errors import DeclarationError, Issue, SelectionError
@@ -142,6 +143,19 @@ def test_one_mistake_in_splits_is_one_issue(splits, message):
     assert given.startswith(message)
 
 
+@pytest.mark.parametrize(("name", "kind"), [("train", "train"), ("test", "test"), ("dev", "validation")])
+def test_the_name_of_a_split_gives_its_type(name, kind):
+    assert named_split(name) == SplitDeclaration(name=name, type=kind)
+
+
+def test_a_wrong_split_does_not_hide_a_repeated_one():
+    found = mistakes(**environment(splits=["train", "train", "a b"]))
+    assert [each.split(" (")[0] for each in found] == [
+        "splits[1]: the split 'train' is listed twice",
+        "splits[2]: expected a split's name",
+    ]
+
+
 def test_keys_are_text():
     assert mistakes(id="a", frameworks={1: {}}) == ["frameworks[1]: Keys should be strings; got 1"]
 
@@ -152,6 +166,21 @@ def test_an_order_is_for_a_declared_split():
         "task.order.tset: no split 'tset'; did you mean 'test'? There are: 'train', 'test'"
     ]
     assert EnvironmentDeclaration(**environment(task=task)).task == TaskDeclaration(order={"tset": "blocks"})
+
+
+def test_a_wrong_order_does_not_hide_an_unknown_split():
+    task = {"order": {"trian": "shuffled", "train": "random"}, "limits": {"max_steps": 0}}
+    found = mistakes(**environment(splits=["train"], task=task))
+    assert [each.split(";")[0] for each in found] == [
+        "task.order.trian: no split 'trian'",
+        "task.order.train: expected 'shuffled', 'sequential' or 'blocks'",
+        "task.limits.max_steps: expected a whole number of at least 1",
+    ]
+
+
+def test_what_is_no_splits_name_is_one_mistake_in_an_order():
+    (message,) = mistakes(**environment(splits=["train"], task={"order": {"a b": "blocks"}}))
+    assert message.startswith('task.order["a b"]: expected a split\'s name')
 
 
 def test_an_environment_is_found_by_its_id_in_any_case():

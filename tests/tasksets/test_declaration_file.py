@@ -34,6 +34,7 @@ from openenv_tasksets.yaml_tree import MOST_BYTES
 CORPUS = Path(__file__).parent / "corpus"
 GOOD = sorted((CORPUS / "good").glob("*.yaml"))
 BAD = sorted((CORPUS / "bad").glob("*.yaml"))
+LETTERS = r"\pL" * 300
 HEAD = "spec_version: hf-rl-env-0.1\nenvironments:\n- id: a\n  frameworks: {v: {}}\n"
 
 
@@ -275,6 +276,15 @@ def test_many_different_patterns_are_refused():
     assert (line, path) == (107, "environments[0].task.reset.a100.extract")
     assert message.startswith("more than 100 different regular expressions")
     assert parse(HEAD + "  task:\n    gold:\n" + re.sub(r"x\{.*?\}", "x", bound))
+
+
+def test_patterns_that_are_too_much_to_compile_together_are_refused():
+    heavy = "".join(f"      a{i}: {{column: c, extract: '{'(?:[^0-9]|é)' * 60}{i}'}}\n" for i in range(90))
+    assert parse(HEAD + "  task:\n    reset:\n" + heavy)
+    bound = "".join(f"      b{i}: {{column: c, extract: '{LETTERS}{i}'}}\n" for i in range(9))
+    ((line, path, message),) = refused(HEAD + "  task:\n    reset:\n" + bound)
+    assert (line, path) == (8, "environments[0].task.reset.b1.extract")
+    assert message.startswith("the regular expressions up to here are too much to compile; shorten them")
 
 
 # Writing

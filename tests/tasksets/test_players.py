@@ -14,6 +14,7 @@ import pytest
 import uvicorn
 from websockets.asyncio.server import ServerConnection, serve
 
+from openenv_tasksets.consent import Consent
 from openenv_tasksets.loaders.errors import (
     EnvironmentFailed,
     PolicyError,
@@ -183,6 +184,7 @@ def test_a_run_comes_to_the_same_either_way(host: Host, url: str) -> None:
     client = TaskClient(url)
     local, remote = LocalTarget(host, host.taskset.split("train")), RemoteTarget(client, "train")
     assert local.action_schema == remote.action_schema
+    assert (local.identity.partition("@")[0], remote.identity) == ("quiz/train", "quiz/train")
 
     def outcome(target: LocalTarget | RemoteTarget) -> list[tuple[Any, ...]]:
         records: list[EpisodeRecord] = []
@@ -423,3 +425,43 @@ def test_an_index_error_in_process_keeps_its_type(host: Host) -> None:
             await player.reset({"index": 6})
 
     using(lambda: LocalPlayer.open(host), scenario)
+
+
+class Picky:
+    """Refuses to be made, and says why."""
+
+    def __init__(self) -> None:
+        raise ValueError("size must be 3")
+
+    def reset(self, number: int, hint: str) -> dict[str, Any]:
+        return {}
+
+    def step(self, action: Guess) -> dict[str, Any]:
+        return {}
+
+
+class Broken(Picky):
+    """Fails for a reason that is nobody's argument."""
+
+    def __init__(self) -> None:
+        raise RuntimeError("size must be 3")
+
+
+@pytest.mark.parametrize(
+    ("environment", "secrets", "told"),
+    [
+        (Picky, [], "environment 'Picky' could not be made: ValueError: size must be 3"),
+        (Picky, ["HOME"], "environment 'Picky' could not be made: ValueError"),
+        (Broken, [], "environment 'Broken' could not be made: RuntimeError"),
+    ],
+)
+def test_what_a_constructor_says_of_its_arguments_is_told_unless_it_may_be_a_secret(
+    make_taskset: Callable[..., Any], environment: type[Any], secrets: list[str], told: str
+) -> None:
+    runtime = {"min_version": ">=0.10.0", "package": "openenv-tasksets", "secrets": secrets}
+    taskset = make_taskset(ROWS, TASK, frameworks={"openenv": runtime})
+    host = Host(taskset, environment, consent=Consent(secrets=frozenset(secrets)))
+    with pytest.raises(EnvironmentFailed) as caught:
+        asyncio.run(LocalPlayer.open(host))
+    assert str(caught.value) == told
+    assert isinstance(caught.value.__cause__, ValueError | RuntimeError)

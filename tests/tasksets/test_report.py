@@ -2,6 +2,7 @@
 
 import io
 import json
+import resource
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from openenv_tasksets.loaders.errors import TasksetError
 from openenv_tasksets.report import EpisodeFailure, EpisodeRecord, RecordFile, Summary
 
 OK = EpisodeRecord("t-0", "test", 0, 0, "e-0", "ok", 1.0, 1.0, 1, 0.25, "easy", "sums", done=True)
+WRITTEN = replace(OK, taskset="sums/test")
 
 
 def failed(status: Any, **changes: Any) -> EpisodeRecord:
@@ -38,14 +40,15 @@ def test_a_record_is_a_line_of_json_with_every_field() -> None:
         "done": True,
         "truncated_by": None,
         "error": None,
+        "taskset": None,
     }
     assert json.loads(failed("policy_error").to_json())["error"] == {"type": "Oops", "message": "it broke"}
 
 
 def test_a_record_is_in_the_file_as_soon_as_it_is_written(tmp_path: Path) -> None:
-    file = RecordFile(tmp_path / "out.jsonl")
+    file = RecordFile(tmp_path / "out.jsonl", "sums/test")
     file.write(OK)
-    assert (tmp_path / "out.jsonl").read_bytes() == OK.to_json()
+    assert (tmp_path / "out.jsonl").read_bytes() == WRITTEN.to_json()
     file.close()
 
 
@@ -53,26 +56,70 @@ def test_a_file_is_not_overwritten(tmp_path: Path) -> None:
     path = tmp_path / "out.jsonl"
     path.write_text("precious")
     with pytest.raises(TasksetError, match=r"out.jsonl exists; continue it with --resume, or name another file"):
-        RecordFile(path)
+        RecordFile(path, "sums/test")
     assert path.read_text() == "precious"
 
 
 def test_a_file_is_resumed_behind_its_last_whole_line(tmp_path: Path) -> None:
     path = tmp_path / "out.jsonl"
-    error = failed("environment_error", task_id="t-1")
-    path.write_bytes(OK.to_json() + error.to_json() + b'{"task_id":"' + b"t" * 500)
-    file = RecordFile(path, resume=True)
-    assert file.found == (OK, error)
-    added = replace(OK, task_id="t-2")
+    error = failed("environment_error", task_id="t-1", taskset="sums/test")
+    path.write_bytes(WRITTEN.to_json() + error.to_json() + b'{"task_id":"' + b"t" * 500)
+    file = RecordFile(path, "sums/test", resume=True)
+    assert file.found == (WRITTEN, error)
+    added = replace(WRITTEN, task_id="t-2")
     file.write(added)
     file.close()
-    assert path.read_bytes() == OK.to_json() + error.to_json() + added.to_json()
+    assert path.read_bytes() == WRITTEN.to_json() + error.to_json() + added.to_json()
 
 
 def test_there_need_be_nothing_to_resume(tmp_path: Path) -> None:
-    file = RecordFile(tmp_path / "new.jsonl", resume=True)
+    file = RecordFile(tmp_path / "new.jsonl", "sums/test", resume=True)
     assert file.found == ()
     file.close()
+
+
+def test_a_new_file_without_a_record_is_removed_and_one_that_was_there_is_not(tmp_path: Path) -> None:
+    new, old = tmp_path / "new.jsonl", tmp_path / "old.jsonl"
+    old.touch()
+    for path in (new, old):
+        RecordFile(path, "sums/test", resume=True).close()
+    assert (new.exists(), old.exists()) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("record", "told"),
+    [
+        (replace(OK, taskset="sums/train"), "the record is of sums/train, this run of sums/test; name another file"),
+        (OK, "the record does not say which taskset was played, so it cannot be resumed; name another file and play"),
+    ],
+)
+def test_records_of_another_taskset_or_of_none_are_not_resumed(
+    tmp_path: Path, record: EpisodeRecord, told: str
+) -> None:
+    path = tmp_path / "out.jsonl"
+    path.write_bytes(WRITTEN.to_json() + record.to_json())
+    with pytest.raises(TasksetError, match=told) as caught:
+        RecordFile(path, "sums/test", resume=True)
+    assert f"{path}:2" in str(caught.value)
+    assert path.read_bytes() == WRITTEN.to_json() + record.to_json()
+
+
+@pytest.mark.parametrize("name", ["missing/out.jsonl", "."])
+def test_a_file_that_cannot_be_opened_is_an_error_in_a_line(tmp_path: Path, name: str) -> None:
+    with pytest.raises(TasksetError, match=r": cannot be written: (No such file|Is a) "):
+        RecordFile(tmp_path / name, "sums/test", resume=True)
+
+
+def test_a_record_that_the_disk_does_not_take_is_an_error_in_a_line(tmp_path: Path) -> None:
+    file = RecordFile(tmp_path / "out.jsonl", "sums/test")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, limits[1]))
+    try:
+        with pytest.raises(TasksetError, match=r"out.jsonl: cannot be written: File too large"):
+            file.write(OK)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        file.close()
 
 
 @pytest.mark.parametrize("line", [b"not json\n", b'{"task_id": 1}\n', b"[]\n", b"\xff\n"])
@@ -80,7 +127,7 @@ def test_a_file_of_something_else_is_not_resumed(tmp_path: Path, line: bytes) ->
     path = tmp_path / "other.jsonl"
     path.write_bytes(OK.to_json() + line)
     with pytest.raises(TasksetError, match=r"other.jsonl:2: not a record of an episode, so it cannot be resumed"):
-        RecordFile(path, resume=True)
+        RecordFile(path, "sums/test", resume=True)
     assert path.read_bytes() == OK.to_json() + line
 
 
@@ -109,6 +156,20 @@ def test_errors_are_counted_apart_from_zeros() -> None:
         "success_rate": 0.5,
     }
     assert summary.failures == 4
+
+
+def test_distinct_errors_are_told_with_counts_and_the_rest_is_counted() -> None:
+    summary = Summary()
+    for number in (0, 1, 0, 2, 3, 4, 5, 6, 0):
+        error = EpisodeFailure("RowError", f"row {number}")
+        summary.add(replace(OK, status="environment_error", error=error))
+    summary.add(OK)
+    assert list(summary.error_lines()) == [
+        "3 x RowError: row 0",
+        *(f"1 x RowError: row {number}" for number in (1, 2, 3, 4)),
+        "and 2 more with other errors",
+    ]
+    assert list(Summary().error_lines()) == []
 
 
 def test_nothing_but_errors_has_no_mean() -> None:

@@ -58,3 +58,15 @@ def test_success_is_as_declared_or_the_top_of_the_range(make_taskset: Make, rewa
 
 def test_the_schema_is_the_actions(make_taskset: Make) -> None:
     assert target(make_taskset([row(0)], TASK)).action_schema["required"] == ["answer"]
+
+
+def test_the_identity_is_that_of_the_rows_and_of_the_split(make_taskset: Make) -> None:
+    splits = {"train": [row(0), row(1)], "test": [row(0), row(1)]}
+    taskset = make_taskset(splits, TASK)
+    again, changed = make_taskset(splits, TASK), make_taskset({**splits, "train": [row(0), row(2)]}, TASK)
+    identities = [LocalTarget(Host(each, Answer), each.split("train")).identity for each in (taskset, again, changed)]
+    assert identities[0] == identities[1] != identities[2]
+    assert identities[0].startswith(f"{taskset.environment.id}/train@")
+    test = LocalTarget(Host(taskset, Answer), taskset.split("test")).identity
+    assert test.startswith(f"{taskset.environment.id}/test@")
+    assert test.partition("@")[2] != identities[0].partition("@")[2]

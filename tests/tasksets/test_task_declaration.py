@@ -112,6 +112,15 @@ def test_one_mistake_in_an_argument_is_one_issue(argument, message):
     assert in_gold.startswith(message.replace("reset", "gold", 1))
 
 
+def test_every_mistake_of_a_template_is_an_issue():
+    assert [each.split(";")[0] for each in mistakes(reset={"a": {"template": "{b!r} {} { {c:>8}"}})] == [
+        "reset.a.template: the field {b!r} at character 1",
+        "reset.a.template: an empty field at character 7",
+        "reset.a.template: a single '{' at character 10",
+        "reset.a.template: the field {c:>8} at character 12",
+    ]
+
+
 @pytest.mark.parametrize("pattern", ["(?=x)", "(?<!x)", r"(x)\1", "(?P=name)"])
 def test_lookaround_and_backreferences_are_refused_with_the_reason(pattern):
     (message,) = mistakes(reset={"a": {"column": "x", "extract": pattern}})
@@ -154,10 +163,16 @@ def test_an_order_is_one_of_three():
 
 
 def test_rows_are_never_steps():
-    (message,) = mistakes(rows="steps")
-    assert message == (
-        "rows: 'steps' is not supported: one row is one task, and step() never moves to another; remove the key"
-    )
+    assert mistakes(rows="steps") == [
+        "rows: steps are not supported: one row is one task, and step() never moves to another; remove the key"
+    ]
+
+
+@pytest.mark.parametrize(("rows", "given"), [("tasks", "'tasks'"), ({}, "a mapping"), (1, "1")])
+def test_rows_are_always_tasks_and_the_key_is_reserved(rows, given):
+    assert mistakes(rows=rows) == [
+        f"rows: the key is reserved, and {given} has no meaning: one row is one task; remove the key"
+    ]
 
 
 def test_limits_are_positive():

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openenv_tasksets.template import parse_template
+from openenv_tasksets.template import TemplateError, parse_template
 
 columns = st.text(min_size=1).filter(lambda text: text.strip() and not set(text) & set("{}!:[]."))
 
@@ -53,6 +53,21 @@ def test_a_missing_value_is_a_key_error():
 def test_what_is_not_a_plain_field_is_refused(text, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         parse_template(text)
+
+
+def test_every_mistake_is_said_in_order_up_to_twenty():
+    with pytest.raises(TemplateError) as caught:
+        parse_template("{a!r} {} { {b} {c[0]}")
+    assert [each.split("; ")[0] for each in caught.value.mistakes] == [
+        "the field {a!r} at character 1",
+        "an empty field at character 7",
+        "a single '{' at character 10",
+        "the field {c[0]} at character 16",
+    ]
+    assert str(caught.value) == "; ".join(caught.value.mistakes)
+    with pytest.raises(TemplateError) as caught:
+        parse_template("{}" * 1000)
+    assert len(caught.value.mistakes) == 20
 
 
 @given(st.lists(st.tuples(st.text(), columns)), st.text())

@@ -125,6 +125,14 @@ def test_a_syntax_error_has_its_line(text, line, loader):
     assert abs(given - line) <= 1
 
 
+@pytest.mark.parametrize("quote", ["'", '"'])
+@pytest.mark.parametrize("rest", ["c: 2\nd: 3\n", "---\nc: 2\n", "\tc\n", ""])
+def test_an_open_quote_is_named_where_it_opens(quote, rest, loader):
+    assert refused(f"a: 1\nb: {quote}x\n{rest}", loader) == [
+        (2, "", "not valid YAML: the quote that opens here is not closed")
+    ]
+
+
 def test_what_was_found_before_a_syntax_error_is_reported_too(loader):
     found = refused("a: 1\na: 2\nb: [", loader)
     assert "line 1" in found[0][2]

@@ -51,6 +51,24 @@ def test_a_draft_is_valid_and_its_tasks_can_be_shown(tasksets, folder, shape):
 
 
 @pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("ws", "'ws' is the name of a route of the server; choose another id"),
+        ("a/b", "expected an id (letters, digits, '.', '_', '-'; at most 96); got 'a/b'"),
+        ("", "expected an id (letters"),
+    ],
+)
+def test_an_id_that_no_declaration_may_have_is_refused_at_once(tasksets, folder, given, said):
+    root = folder("gsm8k", train=GSM8K)
+
+    result = tasksets("init", root, "--id", given)
+
+    assert (result.code, result.out) == (2, "")
+    assert said in " ".join(result.err.replace("│", " ").split())
+    assert not (root / "environment.yaml").exists()
+
+
+@pytest.mark.parametrize(
     ("shape", "checker", "visible", "hidden"),
     [
         ("gsm8k", "number", ["prompt"], {"answer": "2"}),

@@ -142,6 +142,11 @@ def test_a_resumed_error_still_is_in_the_exit_code(tasksets: Any, taskset: Path)
         ((), 2, "give one of the two"),
         (("--policy", "a:b", "--endpoint", "http://127.0.0.1:1"), 2, "give one of the two"),
         (("--endpoint", "http://127.0.0.1:1"), 2, "--endpoint needs it"),
+        (("--endpoint", "foo", "--model", "m"), 2, "'foo' is not a URL such as http://127.0.0.1:8000/v1"),
+        (("--endpoint", "ftp://localhost/v1", "--model", "m"), 2, "is not a URL such as"),
+        (("--endpoint", "http:///v1", "--model", "m"), 2, "is not a URL such as"),
+        (("--endpoint", "http://localhost:port/v1", "--model", "m"), 2, "is not a URL such as"),
+        (("--policy", "sums_policy:right", "-o", "/nowhere/x"), 1, "/nowhere/x: cannot be written: No such file or"),
         (("--policy", "a:b", "--resume"), 2, "it continues a file; name it with --output"),
         (("--policy", "a:b", "--resume", "-o", "-"), 2, "it continues a file"),
         (("--policy", "sums_policy"), 1, "a policy is named as module:function"),
@@ -172,6 +177,59 @@ def test_an_environment_that_executes_rows_needs_the_users_word(tasksets: Any, t
     refused = tasksets("run", taskset, "--policy", "sums_policy:right")
     assert (refused.code, refused.out) == (1, "")
     assert "wants the secret SOME_KEY: allow it with --allow-secret SOME_KEY" in refused.err
+
+
+def test_why_episodes_failed_is_said_with_counts_and_without_an_output(tasksets: Any, taskset: Path) -> None:
+    result = tasksets("run", taskset, "--policy", "sums_policy:sometimes", "--json")
+    assert result.code == 4
+    assert result.err == "6 x PolicyError: the policy raised ValueError: no idea (sums_policy.py, line 10)\n"
+
+
+def test_a_wrong_constructor_argument_is_said_before_anything_is_played(
+    tasksets: Any, taskset: Path, current_folder: Path
+) -> None:
+    file = taskset / "environment.yaml"
+    file.write_text(file.read_text().replace("checker: number", "chekcer: number"))
+    result = tasksets("run", taskset, "--policy", "sums_policy:right", "-o", "out.jsonl")
+    assert (result.code, result.out) == (1, "")
+    assert "environment 'Answer' could not be made: TypeError: " in result.err
+    assert "unexpected keyword argument 'chekcer'" in result.err
+    assert not (current_folder / "out.jsonl").exists()
+
+
+def test_an_empty_split_is_said_to_be_empty(tasksets: Any, taskset: Path) -> None:
+    (taskset / "test.jsonl").write_text("")
+    result = tasksets("run", taskset, "--policy", "sums_policy:right", "--split", "test")
+    assert (result.code, result.out) == (1, "")
+    assert result.err == "there is no task to play: the split is empty, or no task passes --where\n"
+
+
+def test_another_taskset_or_split_is_not_mixed_into_a_file(tasksets: Any, taskset: Path, current_folder: Path) -> None:
+    run = ("run", taskset, "--policy", "sums_policy:right", "-o", "out.jsonl", "--limit", 2)
+    assert tasksets(*run).code == 0
+    before = (current_folder / "out.jsonl").read_text()
+    (written,) = {each["taskset"] for each in records(before)}
+    assert written.startswith("sums/train@")
+    refused = tasksets(*run, "--resume", "--split", "test")
+    assert (refused.code, refused.out) == (1, "")
+    assert f"the record is of {written}, this run of sums/test@" in refused.err
+    rows = taskset / "train.jsonl"
+    rows.write_text(rows.read_text().replace("What is 0 + 0?", "What is 00 + 0?"))
+    refused = tasksets(*run, "--resume")
+    assert refused.code == 1
+    assert f"the record is of {written}, this run of sums/train@" in refused.err
+    assert (current_folder / "out.jsonl").read_text() == before
+
+
+def test_rows_with_the_same_id_are_all_played_when_a_run_is_continued(
+    tasksets: Any, taskset: Path, current_folder: Path
+) -> None:
+    rows = taskset / "train.jsonl"
+    rows.write_text(rows.read_text().replace('"sum-3"', '"sum-0"'))
+    run = ("run", taskset, "--policy", "sums_policy:right", "-o", "out.jsonl")
+    assert tasksets(*run, "--limit", 2).code == 0
+    assert tasksets(*run, "--limit", 5, "--resume").code == 0
+    assert [each["index"] for each in records((current_folder / "out.jsonl").read_text())] == [0, 1, 2, 3, 4]
 
 
 @pytest.fixture
@@ -256,7 +314,7 @@ def test_an_interrupted_run_keeps_what_is_finished_and_can_be_resumed(
     assert process.returncode == 130, errors
     assert "Traceback" not in errors
     assert "success: reward >= 1;" in told
-    file = RecordFile(out, resume=True)
+    file = RecordFile(out, records(out.read_text())[0]["taskset"], resume=True)
     finished: tuple[EpisodeRecord, ...] = file.found
     file.close()
     assert 3 <= len(finished) < 30

@@ -113,6 +113,7 @@ def test_a_loopback_address_needs_no_word(tasksets, taskset, taken_port, address
 
     assert result.code == 1
     assert "cannot listen: Address already in use" in result.err
+    assert result.err.endswith("; port 0 takes a free one\n")
 
 
 def test_with_the_user_s_word_another_address_is_tried(tasksets, taskset):
@@ -120,6 +121,7 @@ def test_with_the_user_s_word_another_address_is_tried(tasksets, taskset):
 
     assert result.code == 1
     assert "cannot listen: Cannot assign requested address" in result.err
+    assert result.err.endswith("; 192.0.2.1 is not an address of this machine\n")
 
 
 def test_an_unknown_environment_is_an_error_with_those_that_exist(tasksets, taskset, taken_port):
@@ -202,6 +204,64 @@ def test_an_environment_without_an_openenv_block_cannot_be_served(tasksets, edit
 
     assert result.code == 1
     assert "declares no frameworks.openenv block" in result.err
+
+
+def test_environments_that_no_package_runs_are_left_out_and_named(tasksets, taskset, taken_port):
+    file = taskset / "environment.yaml"
+    head, _, body = file.read_text().partition("  - id: sums")
+    package = "package: openenv-tasksets\n        environment: answer\n        arguments: {checker: number}\n"
+    far = body.replace(package, "image: acme/sums:1\n")
+    assert far != body
+    file.write_text(f"{head}  - id: far{far}  - id: sums{body}")
+
+    result = tasksets("serve", taskset, "--port", taken_port)
+    left_out, stopped = result.err.splitlines()
+    assert left_out == (
+        "left out: environment 'far' runs from the image 'acme/sums:1'; only a 'package' runs in this process"
+    )
+    assert stopped.startswith("cannot listen: ")
+
+    for options in (["--environment", "far"], ["--environment", "far", "--environment", "sums"]):
+        named = tasksets("serve", taskset, "--port", taken_port, *options)
+        assert named.code == 1
+        assert named.err.startswith("environment 'far' runs from the image 'acme/sums:1'")
+
+    file.write_text(f"{head}  - id: far{far}")
+    alone = tasksets("serve", taskset, "--port", taken_port)
+    assert (alone.code, alone.out) == (1, "")
+    assert alone.err.startswith("environment 'far' runs from the image 'acme/sums:1'")
+
+
+def test_ignored_keys_of_a_newer_version_are_said_once(tasksets, taskset, taken_port, tmp_path, monkeypatch):
+    file = taskset / "environment.yaml"
+    text = file.read_text().replace("env-0.1", "env-0.2").replace("      id: key\n", "      id: key\n      colour: 1\n")
+    file.write_text(text + text[text.index("  - id: sums") :].replace("id: sums", "id: more"))
+    (tmp_path / "sums_policy.py").write_text("def one(seen):\n    return '1'\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", [str(tmp_path), *sys.path])
+
+    for command in (
+        ("serve", taskset, "--port", taken_port),
+        ("show", taskset, "--environment", "sums"),
+        ("run", taskset, "--environment", "more", "--policy", "sums_policy:one", "--limit", 1),
+    ):
+        told = tasksets(*command).err
+        assert told.count("environments[0].task.colour: ignored: ") == 1
+        assert told.count("environments[1].task.colour: ignored: ") == 1
+
+
+def test_an_example_is_of_a_split_with_tasks(taskset):
+    (taskset / "train.jsonl").write_text("")
+    with serving(taskset) as (_, talk):
+        pass
+    assert "default: train" in talk[0]
+    assert 'env.reset(split="test", index=0)' in talk[0]
+
+    (taskset / "test.jsonl").write_text("")
+    with serving(taskset) as (_, talk):
+        pass
+    assert "there is no task" in talk[0]
+    assert "env.reset" not in talk[0]
 
 
 def test_conditions_that_leave_no_task_are_refused(tasksets, taskset, taken_port):

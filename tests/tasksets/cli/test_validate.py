@@ -120,6 +120,59 @@ def test_what_does_not_fit_the_installed_environment_is_found(tasksets, edited, 
     assert said in result.out
 
 
+def test_keys_of_a_newer_version_are_notes(tasksets, edited):
+    root = edited(("env-0.1", "env-0.2"), ("      id: key\n", "      id: key\n      colour: red\n"))
+
+    for options in ([], ["--text-only"]):
+        result = tasksets("validate", root, *options)
+        assert result.code == 0
+        assert "environment.yaml:7: environments[0].task.colour: ignored: " in result.err
+    assert "ignored" in json.loads(tasksets("validate", root, "--json").out)["notes"][0]
+
+
+@pytest.mark.parametrize(
+    ("checker", "answer", "said"),
+    [("number", "hunter2", "environment 'answer' does not take the task: "), ("number", "7", None)],
+)
+def test_an_answer_that_the_checker_cannot_take_is_found_and_not_told(tasksets, taskset, checker, answer, said):
+    rewrite(taskset, "test", lambda rows: rows[0].update(answer=answer))
+
+    result = tasksets("validate", taskset)
+
+    if said is None:
+        assert result.code == 0
+    else:
+        assert (result.code, result.err) == (1, "1 mistake\n")
+        assert f"environments[0].task.reset: split 'test', row 0: {said}" in result.out
+    assert "hunter2" not in result.out + result.err
+
+
+def test_names_that_no_row_has_cannot_be_visible(tasksets, edited):
+    root = edited(
+        ("reset: {prompt: question, answer: answer}\n      v", "v"),
+        ("visible: [prompt]", "visible: [prompt, hint]"),
+        ("\n      gold: {answer: answer}", ""),
+    )
+    for split in ("train", "test"):
+        rewrite(
+            root,
+            split,
+            lambda rows: [
+                row.update(openenv_reset={"question": "?", "answer": "1", **({"hint": "!"} if number else {})})
+                for number, row in enumerate(rows)
+            ],
+        )
+
+    result = tasksets("validate", root, "--environment", "sums")
+
+    assert result.code == 1
+    visible = [line for line in result.out.splitlines() if "task.visible" in line]
+    assert [line.partition("task.visible")[2].partition(" There")[0] for line in visible] == [
+        f"[0]: none of the {count} rows looked at of split '{split}' has an argument 'prompt'."
+        for split, count in (("train", 30), ("test", 10))
+    ]
+
+
 def test_only_the_first_rows_are_bound_unless_more_are_asked_for(tasksets, taskset):
     rewrite(taskset, "train", lambda rows: rows[20].update(key=None))
 
@@ -201,9 +254,10 @@ def test_one_environment_of_several_can_be_checked(tasksets, taskset):
 
     assert tasksets("validate", taskset, "--environment", "sums").code == 0
     assert tasksets("validate", taskset).code == 1
-    unknown = tasksets("validate", taskset, "--environment", "sum")
-    assert unknown.code == 1
-    assert "'sum'" in unknown.err
+    for options in ([], ["--text-only"]):
+        unknown = tasksets("validate", taskset, "--environment", "sum", *options)
+        assert unknown.code == 1
+        assert "no environment 'sum'; did you mean 'sums'?" in unknown.err
 
 
 def test_the_json_report_has_findings_and_splits(tasksets, taskset):
