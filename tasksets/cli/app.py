@@ -13,11 +13,13 @@ from openenv_tasksets.cli.console import say, write
 from openenv_tasksets.cli.diff import diff
 from openenv_tasksets.cli.init import init
 from openenv_tasksets.cli.lock import lock
+from openenv_tasksets.cli.push import push
 from openenv_tasksets.cli.run import run
 from openenv_tasksets.cli.schema import schema
 from openenv_tasksets.cli.serve import serve
 from openenv_tasksets.cli.show import show
 from openenv_tasksets.cli.validate import validate
+from openenv_tasksets.cli.verify import verify
 from openenv_tasksets.loaders.errors import TasksetError
 
 _EPILOG = """Data goes to stdout, everything else to stderr.
@@ -49,7 +51,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=_EPILOG,
 )
-for _command in (init, validate, show, serve, run, lock, diff, schema):
+for _command in (init, validate, show, serve, run, push, verify, lock, diff, schema):
     app.command(no_args_is_help=_command is not schema)(_command)
 
 
