@@ -8,7 +8,7 @@ from pathlib import Path
 from openenv_tasksets.declaration import Declaration, EnvironmentDeclaration, SplitDeclaration, named_split
 from openenv_tasksets.declaration_file import line_of
 from openenv_tasksets.loaders.errors import DeclarationError, Issue, SourceError
-from openenv_tasksets.loaders.layout import split_files
+from openenv_tasksets.loaders.layout import Splits, split_files
 from openenv_tasksets.loaders.load import list_files, open_rows, read_card
 from openenv_tasksets.loaders.rows import Rows
 from openenv_tasksets.loaders.spelling import nearest
@@ -41,13 +41,21 @@ def local_rows(
     root = folder if data_dir is None else Path(data_dir)
     if data_dir is not None and not root.is_dir():
         raise SourceError(f"data_dir {str(data_dir)!r} is not a folder")
-    files = split_files(
+    return {name: partial(open_rows, root, names) for name, names in local_files(environment, root).items()}
+
+
+def local_files(environment: EnvironmentDeclaration, root: Path) -> Splits:
+    """Paths below ``root`` of each split's files, in the order of the rows.
+
+    Raises:
+        SourceError: There are no row files, or their splits cannot be made out.
+    """
+    return split_files(
         list_files(root),
         card=read_card(root),
         config_name=environment.config_name,
         data_files=None if environment.dataset is None else environment.dataset.data_files,
     )
-    return {name: partial(open_rows, root, names) for name, names in files.items()}
 
 
 def declared_splits(
