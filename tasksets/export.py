@@ -23,6 +23,8 @@ from openenv_tasksets.taskset import Taskset
 _LIBRARY = "openenv-tasksets"
 _FOLDER = "taskset"
 _CARD = "README.md"
+OWN_FOLDERS = (_FOLDER, WHEELS, "server")
+"""Folders of a project in which nothing is anybody else's."""
 
 
 @dataclass(frozen=True, slots=True)
