@@ -136,8 +136,7 @@ class Planner:
         )
         self._add(Change(CARD_NAME, text.encode()))
         self._add(Change(FILE_NAME, declaration_yaml(declaration)))
-        for path in _locks(declaration):
-            self._add(Change(path.name, path))
+        self._add_locks(declaration)
         self._check_reads_back(placed, text)
         self._note(declaration, text, base_card)
         return self._finished()
@@ -190,6 +189,17 @@ class Planner:
                         f"split {split.card.name!r} would be read from {list(found.get(split.card.name, ()))[:5]}, not "
                         f"from {list(split.paths[:5])}; other files of {self._target.repo_id} are in the way"
                     )
+
+    def _add_locks(self, declaration: Declaration) -> None:
+        locks = list(_locks(declaration))
+        if locks and any(
+            each.dataset is not None and each.dataset.hidden is not None for each in declaration.environments
+        ):
+            # A hash of an answer of few possible values gives it away.
+            self._notes.append(f"{locks[0].name} is not pushed: the hashes of its tasks cover hidden values")
+            return
+        for path in locks:
+            self._add(Change(path.name, path))
 
     def _note(self, declaration: Declaration, card: str, base_card: str | None) -> None:
         theirs = self._target.card

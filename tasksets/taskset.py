@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from openenv_tasksets.binding import compile_binding
 from openenv_tasksets.declaration import Declaration, EnvironmentDeclaration, SplitDeclaration, TaskDeclaration
-from openenv_tasksets.declaration_file import read_declaration
-from openenv_tasksets.declared_splits import check_has_files, declared_splits, local_rows, with_line
+from openenv_tasksets.declared_splits import declared_splits, with_line
+from openenv_tasksets.from_path import read_from_path
 from openenv_tasksets.loaders.errors import DeclarationError, Issue, SplitNotFound, TaskNotFound
 from openenv_tasksets.loaders.order import KINDS, positions
 from openenv_tasksets.loaders.reference import DatasetReference, ResolvedReference
@@ -102,22 +102,24 @@ class Taskset(Mapping[str, TaskView]):
             LockDrift: The repository is not as the lock says.
         """
         # The Hub's library takes a quarter of a second to import.
-        from openenv_tasksets.from_hub import hub_rows, read_from_hub, rows_snapshot, with_choices
+        from openenv_tasksets.from_hub import hub_rows, read_from_hub, with_choices
+        from openenv_tasksets.hidden_repo import with_hidden
         from openenv_tasksets.loaders.hub import Hub
 
         hub = hub or Hub(token=token, cache_dir=cache_dir, offline=offline)
         found = read_from_hub(with_choices(reference, environment, revision), hub)
-        check_has_files(found.environment)
-        snapshot = rows_snapshot(found.environment, hub, found.snapshot)
         if lock is not None:
             from openenv_tasksets.inventory import snapshot_inventory
             from openenv_tasksets.lock_check import refuse_drift
 
-            refuse_drift(snapshot_inventory(found.declaration, found.environment, snapshot, found.reference), lock)
+            inventory = snapshot_inventory(found.declaration, found.environment, found.snapshot, found.reference)
+            refuse_drift(inventory, lock)
+        rows = hub_rows(found.environment, found.snapshot)
+        declaration, rows = with_hidden(found.declaration, found.environment, rows, hub)
         return cls._declared(
-            found.declaration,
-            found.environment,
-            hub_rows(found.environment, snapshot),
+            declaration,
+            declaration.environment(found.environment.id),
+            rows,
             default_split=split,
             shuffle_seed=shuffle_seed,
             reference=found.reference,
@@ -154,29 +156,13 @@ class Taskset(Mapping[str, TaskView]):
             SelectionError: No such environment or split.
             LockDrift: The rows or the declaration are not as the lock says.
         """
-        declaration = read_declaration(path)
-        bound = declaration.environment(environment)
-        check_has_files(bound)
-        if data_dir is None and bound.dataset is not None and bound.dataset.repo_id is not None:
-            from openenv_tasksets.from_hub import hub_rows, rows_snapshot
-            from openenv_tasksets.loaders.hub import Hub
+        found = read_from_path(path, environment, data_dir, hub)
+        if lock is not None:
+            from openenv_tasksets.lock_check import refuse_drift
 
-            snapshot = rows_snapshot(bound, hub or Hub())
-            if lock is not None:
-                from openenv_tasksets.inventory import snapshot_inventory
-                from openenv_tasksets.lock_check import refuse_drift
-
-                refuse_drift(snapshot_inventory(declaration, bound, snapshot), lock)
-            rows = hub_rows(bound, snapshot)
-        else:
-            folder = Path(path) if Path(path).is_dir() else Path(path).parent
-            if lock is not None:
-                from openenv_tasksets.inventory import folder_inventory
-                from openenv_tasksets.lock_check import refuse_drift
-
-                root = folder if data_dir is None else Path(data_dir)
-                refuse_drift(folder_inventory(declaration, bound, root), lock)
-            rows = local_rows(bound, folder, data_dir)
+            refuse_drift(found.inventory(), lock)
+        declaration, rows = found.opened()
+        bound = declaration.environment(found.environment.id)
         return cls._declared(declaration, bound, rows, default_split=split, shuffle_seed=shuffle_seed)
 
     @classmethod

@@ -348,8 +348,9 @@ def test_endpoint_home_token_and_offline_are_taken_from_the_hubs_own_variables(s
 
 
 INTERRUPTED = """
-import sys
+import signal, sys
 from openenv_tasksets.loaders.hub import Hub
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 hub = Hub()
 try:
     hub.download("acme/words", sys.argv[1], "data/large.parquet")
