@@ -8,6 +8,7 @@ from functools import partial
 from openenv_tasksets.declaration import Declaration, EnvironmentDeclaration
 from openenv_tasksets.declaration_file import FILE_NAME, parse_declaration
 from openenv_tasksets.declared_splits import check_has_files
+from openenv_tasksets.inventory import Inventory, snapshot_inventory
 from openenv_tasksets.loaders.errors import DeclarationError, Issue, ReferenceInvalid
 from openenv_tasksets.loaders.hub import DEFAULT_REVISION, Hub
 from openenv_tasksets.loaders.reference import PREFIX, DatasetReference, ResolvedReference
@@ -32,6 +33,14 @@ class HubTaskset:
     environment: EnvironmentDeclaration
     reference: ResolvedReference
     snapshot: Snapshot
+
+    def inventory(self) -> Inventory:
+        """What it is made of; no row file is fetched.
+
+        Raises:
+            TasksetError: As ``snapshot_inventory``.
+        """
+        return snapshot_inventory(self.declaration, self.environment, self.snapshot, self.reference)
 
 
 def read_from_hub(reference: DatasetReference, hub: Hub) -> HubTaskset:

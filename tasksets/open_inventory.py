@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from openenv_tasksets.from_hub import read_from_hub, with_choices
 from openenv_tasksets.from_path import read_from_path
-from openenv_tasksets.inventory import Inventory, snapshot_inventory
+from openenv_tasksets.inventory import Inventory
 from openenv_tasksets.loaders.errors import SourceError
 from openenv_tasksets.open_taskset import is_reference
 
@@ -36,6 +36,5 @@ def open_inventory(
     if is_reference(target):
         if data_dir is not None:
             raise SourceError(f"data_dir is for a taskset in a folder; {target} takes its rows from the Hub")
-        found = read_from_hub(with_choices(str(target), environment, None), hub or Hub())
-        return snapshot_inventory(found.declaration, found.environment, found.snapshot, found.reference)
+        return read_from_hub(with_choices(str(target), environment, None), hub or Hub()).inventory()
     return read_from_path(target, environment, data_dir, hub).inventory()
