@@ -236,6 +236,9 @@ class Planner:
                 changes.append(change)
             size = there.size if there is not None and change.content is None else change.size
             files.append(PlannedFile(path, action, size))
+        unmoved = {path for split in self._placed_splits.values() for path in split.paths} - self._changes.keys()
+        files += [PlannedFile(path, "same", self._target.files[path].size) for path in unmoved]
+        files.sort(key=lambda file: file.path)
         return Plan(tuple(files), tuple(changes), tuple(self._notes))
 
 

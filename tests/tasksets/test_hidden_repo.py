@@ -127,7 +127,10 @@ class TestPush:
     def test_a_dry_run_writes_nothing(self, server, hub):
         result = push_hidden(taskset(), PUBLIC, PRIVATE, hub=hub, dry_run=True)
         assert result.changed
+        assert result.notes == (f"hidden columns (answer, notes) go to {PRIVATE}",)
         assert server.snapshot() == {}
+        result = push_hidden(taskset(), PUBLIC, PRIVATE, hub=hub)
+        assert result.notes == (f"hidden columns (answer, notes) are in {PRIVATE}@{server.head(PRIVATE)[:7]}",)
 
     def test_a_private_repository_that_is_public_is_refused(self, server, hub):
         server.create_repo(PRIVATE)
@@ -170,7 +173,7 @@ class TestPush:
         (tmp_path / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows()))
         write_lock(tmp_path / "taskset.lock", *make_lock(open_inventory(tmp_path)))
         result = push_hidden(Taskset.from_path(tmp_path), PUBLIC, PRIVATE, hub=hub)
-        assert result.notes == ("taskset.lock is not pushed: the hashes of its tasks cover hidden values",)
+        assert result.notes[0] == "taskset.lock is not pushed: the hashes of its tasks cover hidden values"
         for repo_id in (PUBLIC, PRIVATE):
             assert not [path for path in server.files(repo_id) if "lock" in path]
 

@@ -64,7 +64,9 @@ class TestAgain:
         )
         taskset = Taskset.from_hub("acme/other", hub=hub)
         back = do_push(taskset, hub, "acme/other")
-        assert actions(back) == {"README.md": "add", "environment.yaml": "same"}
+        kept = ("environment.yaml", "train/x.parquet", "test/x.parquet")
+        assert actions(back) == {"README.md": "add", **dict.fromkeys(kept, "same")}
+        assert not uploads(server)
         assert tasks(Taskset.from_hub("acme/other", hub=hub)) == tasks(taskset)
         do_push(taskset, hub)
         assert server.files(REPO)[TRAIN] == mine
