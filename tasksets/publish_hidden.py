@@ -134,8 +134,9 @@ def _known_nonces(hub: Hub, hidden_repo: str, taskset: "Taskset") -> Mapping[tup
     if not any(file.path.endswith(".parquet") for file in hub.files(hidden_repo, commit_hash)):
         return {}
     half = public_half(taskset.declaration, taskset.environment).environments[0]
+    named = _naming(taskset.declaration, hidden_repo, commit_hash).environments[0]
     try:
-        return nonces(taskset.environment, half, snapshot)
+        return nonces(named, half, snapshot)
     except SourceError as exc:
         raise HubError(f"{hidden_repo} holds something else than hidden columns of a taskset: {exc}") from exc
 
@@ -230,9 +231,10 @@ def _key_taskset(taskset: "Taskset", halves: Mapping[str, _SplitHalves], repo_id
 
 
 def _naming(declaration: Declaration, hidden_repo: str, commit_hash: str) -> Declaration:
-    """The declaration with the private repository's commit in it."""
+    """The declaration with the private repository's commit in it, and without the author's names of files."""
     [environment] = declaration.environments
     dataset = environment.dataset or DatasetDeclaration()
-    values = {**dataset.model_dump(exclude_defaults=True), "hidden": {"repo_id": hidden_repo, "revision": commit_hash}}
+    kept = dataset.model_dump(exclude_defaults=True, exclude={"data_files"})
+    values = {**kept, "hidden": {"repo_id": hidden_repo, "revision": commit_hash}}
     changed = environment.model_copy(update={"dataset": DatasetDeclaration.model_validate(values)})
     return declaration.model_copy(update={"environments": (changed,)})

@@ -167,6 +167,17 @@ class TestPush:
         shown = joined(open_hub(server, token=False))["train"][1]
         assert (shown.public, shown.hidden.reveal()) == (whole["train"][1].public, {})
 
+    def test_files_that_the_author_names_hold_both_halves_and_are_not_named_in_public(self, server, hub, tmp_path):
+        declared = json.loads(json.dumps(DECLARATION))
+        declared["environments"][0]["dataset"] = {"data_files": {"held": "all.jsonl"}}
+        (tmp_path / "environment.yaml").write_text(json.dumps(declared))
+        (tmp_path / "all.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows()))
+        whole = Taskset.from_path(tmp_path)
+        assert push_hidden(whole, PUBLIC, PRIVATE, hub=hub).changed
+        assert "all.jsonl" not in server.files(PUBLIC)
+        assert list(joined(hub)["held"]) == list(whole["held"])
+        assert not push_hidden(whole, PUBLIC, PRIVATE, hub=hub).changed
+
     def test_a_lock_beside_the_declaration_stays_there(self, server, hub, tmp_path):
         """Its hashes cover hidden values: an answer of few possible ones could be found by trying."""
         (tmp_path / "environment.yaml").write_text(json.dumps(DECLARATION))
