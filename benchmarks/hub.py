@@ -87,8 +87,11 @@ def their_push(folder: str) -> Any:
     """A push of the same rows."""
     import datasets
 
-    rows = datasets.load_dataset("parquet", data_files=f"{folder}/train.parquet", split="train")
-    return lambda: rows.push_to_hub(COPY)
+    def push_rows() -> None:
+        rows = datasets.load_dataset("parquet", data_files=f"{folder}/train.parquet", split="train")
+        rows.push_to_hub(COPY)
+
+    return push_rows
 
 
 CLIENTS = {each.__name__: each for each in (our_first_task, their_first_row, our_push, their_push)}

@@ -15,6 +15,7 @@ from openenv_tasksets.loaders.hub import Hub
 from openenv_tasksets.loaders.hub_commit import Change
 from openenv_tasksets.loaders.hub_file import HubFile
 from openenv_tasksets.loaders.layout import Splits, split_files
+from openenv_tasksets.loaders.load import read_card
 from openenv_tasksets.loaders.reference import ResolvedReference, is_commit_hash
 from openenv_tasksets.loaders.snapshot import Snapshot
 from openenv_tasksets.publish_rows import PlacedSplit, RowPublisher, SplitPlace
@@ -287,11 +288,7 @@ def home_card(declaration: Declaration, reference: ResolvedReference | None, hub
     """
     folder = _folder(declaration)
     if folder is not None:
-        path = folder / CARD_NAME
-        try:
-            return _text(path.read_bytes(), str(folder)) if path.is_file() else None
-        except OSError as exc:
-            raise SourceError(f"{path}: cannot be read: {exc.strerror}") from exc
+        return read_card(folder)
     if reference is None or target.card is not None:
         return None
     source = Snapshot(hub, reference.repo_id, reference.commit_hash)
@@ -315,7 +312,10 @@ def _folder(declaration: Declaration) -> Path | None:
 
 def _locks(declaration: Declaration) -> Iterable[Path]:
     folder = _folder(declaration)
-    return () if folder is None else [path for path in sorted(folder.glob(_LOCKS)) if path.is_file()]
+    if folder is None:
+        return ()
+    # A link in a folder that came from elsewhere must not publish the user's other files.
+    return [path for path in sorted(folder.glob(_LOCKS)) if path.is_file() and not path.is_symlink()]
 
 
 def _text(data: bytes | None, where: str) -> str | None:
