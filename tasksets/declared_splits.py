@@ -1,17 +1,26 @@
-"""The splits that a declaration names, and the row files in a folder that hold them."""
+"""The splits that a declaration names, the row files in a folder that hold them, and one of them opened."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from openenv_tasksets.declaration import Declaration, EnvironmentDeclaration, SplitDeclaration, named_split
+from openenv_tasksets.binding import compile_binding
+from openenv_tasksets.declaration import (
+    Declaration,
+    EnvironmentDeclaration,
+    SplitDeclaration,
+    TaskDeclaration,
+    named_split,
+)
 from openenv_tasksets.declaration_file import line_of
 from openenv_tasksets.loaders.errors import DeclarationError, Issue, SourceError
 from openenv_tasksets.loaders.layout import Splits, split_files
 from openenv_tasksets.loaders.load import list_files, open_rows, read_card
+from openenv_tasksets.loaders.order import KINDS
 from openenv_tasksets.loaders.rows import Rows
 from openenv_tasksets.loaders.spelling import nearest
+from openenv_tasksets.split import Split
 
 
 def check_has_files(environment: EnvironmentDeclaration) -> None:
@@ -78,6 +87,46 @@ def declared_splits(
     if issues:
         raise DeclarationError([with_line(declaration, issue) for issue in issues], declaration.source)
     return splits
+
+
+def open_split(
+    declaration: Declaration,
+    environment: EnvironmentDeclaration,
+    split: SplitDeclaration,
+    rows: Rows,
+    shuffle_seed: int,
+) -> Split:
+    """A split whose rows are bound as its environment declares it.
+
+    Args:
+        declaration: The whole ``environment.yaml``.
+        environment: The one environment of it.
+        split: Name and type.
+        rows: Its rows, with all columns.
+        shuffle_seed: Another number gives other shuffled orders.
+
+    Raises:
+        DeclarationError: The binding does not fit the columns, or the order is none that can be walked.
+    """
+    task = environment.task or TaskDeclaration()
+    path = f"environments[{declaration.environments.index(environment)}].task"
+    order_kind = task.order_for(split)
+    try:
+        if order_kind not in KINDS:
+            unknown = f"order {order_kind!r} cannot be walked yet; use one of: {', '.join(KINDS)}"
+            raise DeclarationError([Issue(f"{path}.order", unknown)])
+        binding = compile_binding(environment.task, rows.columns, path)
+    except DeclarationError as exc:
+        issues = [with_line(declaration, issue, f"split {split.name!r}") for issue in exc.issues]
+        raise DeclarationError(issues, declaration.source) from None
+    return Split(
+        name=split.name,
+        type=split.type,
+        rows=rows,
+        binding=binding,
+        order_kind=order_kind,
+        identity=(environment.id, environment.config_name or "", str(shuffle_seed)),
+    )
 
 
 def with_line(declaration: Declaration, issue: Issue, where: str = "") -> Issue:

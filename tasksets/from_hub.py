@@ -7,6 +7,8 @@ from functools import partial
 
 from openenv_tasksets.declaration import Declaration, EnvironmentDeclaration
 from openenv_tasksets.declaration_file import FILE_NAME, parse_declaration
+from openenv_tasksets.declared_splits import check_has_files
+from openenv_tasksets.inventory import Inventory, snapshot_inventory
 from openenv_tasksets.loaders.errors import DeclarationError, Issue, ReferenceInvalid
 from openenv_tasksets.loaders.hub import DEFAULT_REVISION, Hub
 from openenv_tasksets.loaders.reference import PREFIX, DatasetReference, ResolvedReference
@@ -24,13 +26,21 @@ class HubTaskset:
         declaration: ``environment.yaml`` at the commit.
         environment: The environment of it that was asked for.
         reference: The repository, the environment and the commit.
-        snapshot: The repository at that commit.
+        snapshot: The repository that holds the rows, at its commit.
     """
 
     declaration: Declaration
     environment: EnvironmentDeclaration
     reference: ResolvedReference
     snapshot: Snapshot
+
+    def inventory(self) -> Inventory:
+        """What it is made of; no row file is fetched.
+
+        Raises:
+            TasksetError: As ``snapshot_inventory``.
+        """
+        return snapshot_inventory(self.declaration, self.environment, self.snapshot, self.reference)
 
 
 def read_from_hub(reference: DatasetReference, hub: Hub) -> HubTaskset:
@@ -40,13 +50,15 @@ def read_from_hub(reference: DatasetReference, hub: Hub) -> HubTaskset:
         HubError: There is no such repository or revision, or the Hub does not answer.
         DeclarationError: There is no ``environment.yaml``, or it is wrong; every mistake with its line.
         SelectionError: No such environment, or none named where there are several.
+        SourceError: The rows are made by code.
     """
     declaration, snapshot = read_declaration_from_hub(reference, hub)
     environment = declaration.environment(reference.environment)
     resolved = ResolvedReference(reference.repo_id, environment.id, snapshot.commit_hash)
     if not reference.is_pinned:
         _say_pin(reference, snapshot, str(resolved))
-    return HubTaskset(declaration, environment, resolved, snapshot)
+    check_has_files(environment)
+    return HubTaskset(declaration, environment, resolved, rows_snapshot(environment, hub, snapshot))
 
 
 def read_declaration_from_hub(reference: DatasetReference, hub: Hub) -> tuple[Declaration, Snapshot]:

@@ -149,7 +149,9 @@ class RowPublisher:
             written = write_parquet(folder, arrow.schema, self._scanned(arrow, name))
         except pa.ArrowException as exc:
             raise SourceError(f"split {name!r}: a column has a type that Parquet does not know: {exc}") from exc
-        return [file.path for file in written]
+        # The names are those that progress bars show.
+        stem = f"{name}-{{:05d}}-of-{len(written):05d}.parquet"
+        return [file.path.rename(folder / stem.format(number)) for number, file in enumerate(written)]
 
     def _look_through(self, arrow: ArrowRows, name: str) -> None:
         if not self._keep_secrets:

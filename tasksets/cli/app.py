@@ -33,7 +33,7 @@ Exit codes:
     2  a command line that cannot be understood
     3  a bug in this program, with its traceback
     4  run: some episodes ended in an error
-    5  diff: some task differs
+    5  diff, verify: some task differs
   130  interrupted
 """
 

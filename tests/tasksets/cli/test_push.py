@@ -1,8 +1,13 @@
 """``tasksets push``: the plan, the commit, and what is said of them; in a process of its own, against a Hub."""
 
+import fcntl
 import json
+import os
+import pty
+import struct
 import subprocess
 import sys
+import termios
 
 import pytest
 from loopback_hub import LoopbackHub
@@ -89,3 +94,25 @@ def test_one_environment_of_several_can_be_pushed_alone(server, push, taskset):
     result = push(taskset, "acme/sums", "--environment", "sums")
     assert result.returncode == 0
     assert "environment 'more' has no rows there yet; push it too" in result.stderr
+
+
+def test_uploads_have_progress_bars_on_a_terminal_with_the_names_of_the_files(server, taskset):
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
+    with subprocess.Popen(
+        [sys.executable, "-c", MAIN, "push", taskset, "acme/sums"],
+        env=server.environment(),
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+    ) as process:
+        os.close(theirs)
+        shown = b""
+        # Where the other end of a terminal is closed, reading is an error.
+        try:
+            while piece := os.read(ours, 65536):
+                shown += piece
+        except OSError:
+            pass
+        os.close(ours)
+    assert process.returncode == 0
+    assert b"train-00000-of-00001.parquet: 100%|" in shown
