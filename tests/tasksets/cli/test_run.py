@@ -15,7 +15,7 @@ import pytest
 from openenv_tasksets.report import EpisodeRecord, RecordFile
 
 POLICY = """
-import re, time
+import pathlib, re, time
 
 def right(seen):
     return str(2 * int(re.search("[0-9]+", seen["prompt"])[0]))
@@ -26,9 +26,11 @@ async def sometimes(seen):
         raise ValueError("no idea")
     return {"answer": str(2 * number if number % 5 else 0)}
 
-def slow(seen):
-    time.sleep(0.1)
-    return right(seen)
+def held_up(seen):
+    answer = right(seen)
+    while int(answer) >= 20 and pathlib.Path("hold").exists():
+        time.sleep(0.01)
+    return answer
 
 def nonsense(seen):
     return 7
@@ -305,10 +307,11 @@ def wait_for(condition: Callable[[], bool]) -> None:
 def test_an_interrupted_run_keeps_what_is_finished_and_can_be_resumed(
     tasksets: Any, taskset: Path, current_folder: Path
 ) -> None:
-    out = current_folder / "out.jsonl"
-    run = (taskset, "--policy", "sums_policy:slow", "--concurrency", 4, "-o", out)
+    out, hold = current_folder / "out.jsonl", current_folder / "hold"
+    hold.touch()
+    run = (taskset, "--policy", "sums_policy:held_up", "--concurrency", 4, "-o", out)
     process = started(*run)
-    wait_for(lambda: out.exists() and out.read_bytes().count(b"\n") >= 3)
+    wait_for(lambda: out.exists() and out.read_bytes().count(b"\n") >= 10)
     process.send_signal(signal.SIGINT)
     told, errors = process.communicate(timeout=30)
     assert process.returncode == 130, errors
@@ -317,7 +320,8 @@ def test_an_interrupted_run_keeps_what_is_finished_and_can_be_resumed(
     file = RecordFile(out, records(out.read_text())[0]["taskset"], resume=True)
     finished: tuple[EpisodeRecord, ...] = file.found
     file.close()
-    assert 3 <= len(finished) < 30
+    assert sorted(each.index for each in finished) == list(range(10))
+    hold.unlink()
     assert tasksets("run", *run, "--resume").code == 0
     again = records(out.read_text())
     assert sorted(each["index"] for each in again) == list(range(30))
