@@ -2,9 +2,11 @@
 
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +16,7 @@ import pytest
 
 from openenv_tasksets.report import EpisodeRecord, RecordFile
 
+COMMAND = (sys.executable, "-m", "openenv_tasksets.cli", "run")
 POLICY = """
 import pathlib, re, time
 
@@ -31,6 +34,10 @@ def held_up(seen):
     while int(answer) >= 20 and pathlib.Path("hold").exists():
         time.sleep(0.01)
     return answer
+
+def late(seen):
+    time.sleep(1.1)
+    return right(seen)
 
 def nonsense(seen):
     return 7
@@ -289,12 +296,25 @@ def test_an_endpoint_that_is_not_there_is_a_policy_error(
 
 def started(*arguments: object) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "openenv_tasksets.cli", "run", *map(str, arguments)],
+        [*COMMAND, *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "NO_COLOR": "1"},
     )
+
+
+def test_a_run_of_some_seconds_shows_its_progress_on_a_terminal_and_nowhere_else(taskset: Path) -> None:
+    run = [*COMMAND, str(taskset), "--policy", "sums_policy:late", "--limit", "2"]
+    leader, terminal = pty.openpty()
+    try:
+        termios.tcsetwinsize(terminal, (24, 80))
+        subprocess.run(run, stdout=subprocess.DEVNULL, stderr=terminal, timeout=60, check=True)
+        assert b" 1/2 [" in os.read(leader, 2**16)
+    finally:
+        os.close(leader)
+        os.close(terminal)
+    assert subprocess.run(run, capture_output=True, timeout=60, check=True).stderr == b""
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
