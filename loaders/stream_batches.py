@@ -2,14 +2,16 @@
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from typing import Protocol
-
-import numpy as np
+from typing import TYPE_CHECKING, Protocol
 
 from openenv_tasksets.loaders.order import Ordering
 from openenv_tasksets.loaders.read_ahead import Batch
 from openenv_tasksets.loaders.row_bytes import rows_bytes
 from openenv_tasksets.loaders.rows import Row
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 FIRST_ROWS = 16
 """Rows of the first batch, so that the first row comes soon; then twice as many, and again."""
@@ -82,12 +84,12 @@ def _read(rows: ManyRows, order: Ordering, part: Sequence[int], most_bytes: int 
     return Batch(list(zip(part, indices.tolist(), found, strict=True)), rows_bytes(found))
 
 
-def _ascending(
-    rows: ManyRows, indices: "np.ndarray[tuple[int], np.dtype[np.int64]]", most_bytes: int | None
-) -> list[Row]:
+def _ascending(rows: ManyRows, indices: "NDArray[np.int64]", most_bytes: int | None) -> list[Row]:
     """The rows at ``indices``, read in ascending order."""
     if most_bytes is None and bool((indices[1:] >= indices[:-1]).all()):
         return rows.read_many(indices.tolist())
+    import numpy as np
+
     ranks = np.argsort(indices, kind="stable")
     ordered = indices[ranks].tolist()
     if most_bytes is None:
