@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 from tqdm import tqdm
 
-from openenv_tasksets.binding import Binding, RowPlace
+from openenv_tasksets.binding import Binds, RowPlace
 from openenv_tasksets.index_sequence import block_starts, compose
 from openenv_tasksets.loaders.cache_folder import cache_folder
 from openenv_tasksets.loaders.errors import RowError, SelectionError, TaskNotFound
@@ -48,7 +48,7 @@ class Split:
         name: str,
         type: SplitType,  # noqa: A002 - the Task API's word
         rows: Rows,
-        binding: Binding,
+        binding: Binds,
         order_kind: OrderKind,
         identity: tuple[str, ...],
         served: Sequence[int] | None = None,
