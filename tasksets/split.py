@@ -4,7 +4,6 @@ import hashlib
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -12,7 +11,6 @@ from tqdm import tqdm
 
 from openenv_tasksets.binding import Binds, RowPlace
 from openenv_tasksets.index_sequence import block_starts, compose
-from openenv_tasksets.loaders.cache_folder import cache_folder
 from openenv_tasksets.loaders.errors import RowError, SelectionError, TaskNotFound
 from openenv_tasksets.loaders.order import Order, Ordering
 from openenv_tasksets.loaders.rows import ListRows, Row, Rows
@@ -25,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Value = TypeVar("Value")
+# Fewer are filtered again sooner than their file is read.
 _INDEXED_ROWS = 10_000
 
 
@@ -146,13 +145,14 @@ class Split:
             RowError: A value cannot be read.
         """
         # numpy and pyarrow are not imported before something is filtered.
-        from openenv_tasksets.where_index import index_name, kept_rows
+        from openenv_tasksets.where_index import index_folder, index_name, kept_rows
         from openenv_tasksets.where_rows import passing_rows
 
         def find() -> "NDArray[np.bool_]":
             return passing_rows(self.rows, self.binding, where, self._place, f"{self.name}: filter")
 
-        folder = _index_folder(self.rows)
+        few = len(self.rows) < _INDEXED_ROWS or isinstance(self.rows, ListRows)
+        folder = None if few else index_folder()
         if folder is None:
             flags = find()
         else:
@@ -237,13 +237,3 @@ class Split:
     def _block_starts(self) -> Sequence[int]:
         starts = [int(start) for start in self.rows.block_starts]
         return starts if self._is_whole else block_starts(self._served, starts)
-
-
-def _index_folder(rows: Rows) -> Path | None:
-    """Where filters of these rows are kept; None where finding them again costs less, or nothing can be kept."""
-    if len(rows) < _INDEXED_ROWS or isinstance(rows, ListRows):
-        return None
-    try:
-        return cache_folder("where")
-    except OSError:
-        return None
