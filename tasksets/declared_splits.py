@@ -18,7 +18,6 @@ from openenv_tasksets.field_path import field_path
 from openenv_tasksets.loaders.errors import DeclarationError, Issue, SourceError
 from openenv_tasksets.loaders.layout import Splits, split_files
 from openenv_tasksets.loaders.load import list_files, open_rows, read_card
-from openenv_tasksets.loaders.order import KINDS
 from openenv_tasksets.loaders.rows import Rows
 from openenv_tasksets.loaders.spelling import nearest
 from openenv_tasksets.split import Split
@@ -116,15 +115,12 @@ def open_split(
         shuffle_seed: Another number gives other shuffled orders.
 
     Raises:
-        DeclarationError: The binding does not fit the columns, or the order is none that can be walked.
+        DeclarationError: The binding does not fit the columns.
     """
     task = environment.task or TaskDeclaration()
     path = f"environments[{declaration.environments.index(environment)}].task"
     order_kind = task.order_for(split)
     try:
-        if order_kind not in KINDS:
-            unknown = f"order {order_kind!r} cannot be walked yet; use one of: {', '.join(KINDS)}"
-            raise DeclarationError([Issue(f"{path}.order", unknown)])
         binding = compile_binding(environment.task, rows.columns, path)
     except DeclarationError as exc:
         issues = [with_line(declaration, issue, f"split {split.name!r}") for issue in exc.issues]

@@ -16,6 +16,7 @@ from openenv_tasksets.loaders.rows import ListRows, Rows, RowSource
 from openenv_tasksets.loaders.spelling import nearest
 from openenv_tasksets.split import Split
 from openenv_tasksets.task import Task
+from openenv_tasksets.taskset_streams import TasksetStreams
 from openenv_tasksets.view import TaskView
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from openenv_tasksets.publish import PushResult
 
 
-class Taskset(Mapping[str, TaskView]):
+class Taskset(TasksetStreams, Mapping[str, TaskView]):
     """The tasks of one environment: a mapping from split name to a view of its tasks.
 
     Made by ``from_hub``, ``from_path`` or ``from_rows``. Immutable and thread-safe; a split's files are fetched
