@@ -184,9 +184,8 @@ class ParquetRows:
         try:
             return self._unpacker.unpack(packed)
         except _NO_PYTHON_FORM as exc:
-            raise SourceError(
-                f"{self.location(index)}: column {bad_column(self._unpacker, packed)!r} holds a value that Python cannot"
-            ) from exc
+            where, name = self.location(index), bad_column(self._unpacker, packed)
+            raise SourceError(f"{where}: column {name!r} holds a value that Python cannot") from exc
 
     def _stream(self, name: str) -> Iterator[Any]:
         for group in self.groups:

@@ -8,6 +8,7 @@ Arrow stream of one value. The rows of a batch are joined by Arrow's kernels, wh
 
 import struct
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -16,13 +17,22 @@ import pyarrow.compute as pc
 
 from openenv_tasksets.loaders.row_unpack import MAP_CODE, MOST_TYPES, STREAM_CODE
 
-_NIL = pa.scalar(b"\xc0", pa.binary())
-_TRUE = pa.scalar(b"\xc3", pa.binary())
-_FALSE = pa.scalar(b"\xc2", pa.binary())
-_SEPARATOR = pa.scalar(b"", pa.binary())
 _TEXT, _BYTES, _EXTENSION, _LIST = 0xDB, 0xC6, 0xC9, 0xDD
 
 _Part = pa.Array | pa.Scalar
+
+
+def _constant(content: bytes) -> pa.Scalar:
+    """As a value of Arrow's; ``pa.scalar`` and ``pa.array`` import pandas where it is, which takes half a second."""
+    return _array(np.array([0, len(content)], np.int32), np.frombuffer(content, np.uint8))[0]
+
+
+def _array(offsets: "np.ndarray[Any, np.dtype[np.int32]]", content: "np.ndarray[Any, np.dtype[np.uint8]]") -> pa.Array:
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(content)]
+    return pa.Array.from_buffers(pa.binary(), len(offsets) - 1, buffers)
+
+
+_NIL, _TRUE, _FALSE, _SEPARATOR = map(_constant, (b"\xc0", b"\xc3", b"\xc2", b""))
 
 
 def fixed_types(types: Iterable[pa.DataType]) -> tuple[pa.DataType, ...]:
@@ -53,7 +63,7 @@ class Packer:
             pa.ArrowException: The bytes of the batch are damaged, or its rows take more than 2 GiB.
         """
         if not batch.num_columns:
-            return pa.repeat(pa.scalar(b"\x80", pa.binary()), batch.num_rows)
+            return pa.repeat(_constant(b"\x80"), batch.num_rows)
         joined = _joined(self._map(batch.schema.names, batch.columns))
         return joined if isinstance(joined, pa.Array) else pa.repeat(joined, batch.num_rows)
 
@@ -61,7 +71,7 @@ class Packer:
         parts: list[_Part] = []
         lead = b"\xdf" + struct.pack(">I", len(names))
         for name, array in zip(names, arrays, strict=True):
-            parts += [pa.scalar(lead + msgspec.msgpack.encode(name), pa.binary()), *self._parts(array)]
+            parts += [_constant(lead + msgspec.msgpack.encode(name)), *self._parts(array)]
             lead = b""
         return parts
 
@@ -103,7 +113,9 @@ class Packer:
         np.cumsum(lengths, out=offsets[1:])
         if isinstance(items, pa.Scalar):
             items = pa.repeat(items, int(offsets[-1]))
-        lists = pa.ListArray.from_arrays(pa.array(offsets), items)
+        lists = pa.Array.from_buffers(
+            pa.list_(pa.binary()), len(lengths), [None, pa.py_buffer(offsets)], children=[items]
+        )
         return [_head(_LIST, lengths), pc.binary_join(lists, _SEPARATOR)]
 
     def _mapping(self, array: pa.Array) -> list[_Part]:
@@ -114,7 +126,7 @@ class Packer:
             pa.list_(entries.type), len(array), buffers, array.null_count, array.offset, [entries]
         )
         keys, values = lists.flatten().flatten()
-        pair = pa.scalar(b"\x92", pa.binary())
+        pair = _constant(b"\x92")
         pairs = self._list(lists, _joined([pair, *self._parts(keys), *self._parts(values)]))
         return _sized(_EXTENSION, _joined(pairs), MAP_CODE)
 
@@ -173,27 +185,26 @@ def _or_nil(array: pa.Array, parts: list[_Part]) -> list[_Part]:
     return [pc.if_else(array.is_valid(), _joined(parts), _NIL)]
 
 
-def _head(tag: int, lengths: "np.ndarray[tuple[int], np.dtype[np.int64]]") -> pa.Array:
+def _head(tag: int, lengths: "np.ndarray[Any, np.dtype[np.int64]]") -> pa.Array:
     """A tag and a length of 32 bits, in front of what has no fixed length."""
     return _rows_of(tag, lengths.astype(">u4"))
 
 
 def _sized(tag: int, values: _Part, code: int | None = None) -> list[_Part]:
     """Values of any length behind their lengths, and behind the code of an extension."""
-    lengths = pc.binary_length(values)
-    if isinstance(lengths, pa.Scalar):
-        head: _Part = pa.scalar(bytes([tag]) + struct.pack(">I", lengths.as_py()), pa.binary())
+    if isinstance(values, pa.Scalar):
+        head: _Part = _constant(bytes([tag]) + struct.pack(">I", len(values.as_buffer())))
     else:
-        head = _head(tag, lengths.fill_null(0).to_numpy(zero_copy_only=False))
-    return [head, values] if code is None else [head, pa.scalar(bytes([code]), pa.binary()), values]
+        head = _head(tag, np.diff(_content(values, np.int32, len(values) + 1)))
+    return [head, values] if code is None else [head, _constant(bytes([code])), values]
 
 
 def _number(array: pa.Array, tag: int, form: str) -> pa.Array:
     kind = {">i8": pa.int64(), ">u8": pa.uint64(), ">f8": pa.float64()}[form]
-    return _rows_of(tag, array.cast(kind).fill_null(0).to_numpy(zero_copy_only=False).astype(form))
+    return _rows_of(tag, _content(array.cast(kind), np.dtype(form).newbyteorder("="), len(array)).astype(form))
 
 
-def _rows_of(tag: int, numbers: "np.ndarray[tuple[int], np.dtype[np.generic]]") -> pa.Array:
+def _rows_of(tag: int, numbers: "np.ndarray[Any, np.dtype[np.generic]]") -> pa.Array:
     width = numbers.dtype.itemsize
     rows = np.empty((len(numbers), width + 1), np.uint8)
     rows[:, 0] = tag
@@ -204,29 +215,35 @@ def _rows_of(tag: int, numbers: "np.ndarray[tuple[int], np.dtype[np.generic]]") 
 def _fixed(array: pa.Array, code: int) -> pa.Array:
     """Extension values that hold Arrow's own bytes."""
     width = array.type.bit_width // 8
-    start = array.offset * width
-    content = np.frombuffer(array.buffers()[1], np.uint8, len(array) * width, start).reshape(len(array), width)
     rows = np.empty((len(array), width + 3), np.uint8)
     rows[:, 0], rows[:, 1], rows[:, 2] = 0xC7, width, code
-    rows[:, 3:] = content
+    rows[:, 3:] = _content(array, np.dtype((np.void, width)), len(array)).view(np.uint8).reshape(len(array), width)
     return _binary(rows)
 
 
-def _binary(rows: "np.ndarray[tuple[int, int], np.dtype[np.uint8]]") -> pa.Array:
+def _binary(rows: "np.ndarray[Any, np.dtype[np.uint8]]") -> pa.Array:
     count, width = rows.shape
     offsets = np.arange(count + 1, dtype=np.int32) * np.int32(width)
-    return pa.Array.from_buffers(pa.binary(), count, [None, pa.py_buffer(offsets), pa.py_buffer(rows)])
+    return _array(offsets, rows)
 
 
-def _lengths(array: pa.Array) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
+def _lengths(array: pa.Array) -> "np.ndarray[Any, np.dtype[np.int64]]":
     """How many items of each list ``flatten`` gives: none of those that are null."""
     if pa.types.is_fixed_size_list(array.type):
         lengths = np.full(len(array), array.type.list_size, np.int64)
     else:
-        lengths = np.diff(array.offsets.to_numpy(zero_copy_only=False)).astype(np.int64)
+        wide = pa.types.is_large_list(array.type)
+        lengths = np.diff(_content(array, np.int64 if wide else np.int32, len(array) + 1)).astype(np.int64)
     if array.null_count:
-        lengths[~array.is_valid().to_numpy(zero_copy_only=False)] = 0
+        bits = np.unpackbits(np.frombuffer(array.buffers()[0], np.uint8), bitorder="little")
+        lengths[bits[array.offset : array.offset + len(array)] == 0] = 0
     return lengths
+
+
+def _content(array: pa.Array, form: Any, count: int) -> "np.ndarray[Any, np.dtype[Any]]":
+    """The numbers in an array's second buffer; what stands in the place of a null is anything."""
+    form = np.dtype(form)
+    return np.frombuffer(array.buffers()[1], form, count, array.offset * form.itemsize)
 
 
 def _streams(array: pa.Array) -> pa.Array:

@@ -1,4 +1,4 @@
-"""From packed rows to Python: what ``to_pylist`` would give, a row at a time; Arrow is loaded for its own types only."""
+"""From packed rows to Python: what ``to_pylist`` would give. Arrow is loaded for its own types only."""
 
 import threading
 from collections.abc import Callable
