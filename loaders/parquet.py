@@ -11,15 +11,11 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-import msgspec
-import pyarrow as pa
-
 from openenv_tasksets.loaders.errors import SourceError
 from openenv_tasksets.loaders.files import ByteSources, SourceFiles
 from openenv_tasksets.loaders.parquet_footer import Footer, group_sizes, read_footers
-from openenv_tasksets.loaders.parquet_group import Group, Piece
-from openenv_tasksets.loaders.row_pack import Packer, fixed_types
-from openenv_tasksets.loaders.row_unpack import Unpacker, bad_column
+from openenv_tasksets.loaders.parquet_group import NO_PYTHON_FORM, Group, Piece
+from openenv_tasksets.loaders.row_form import RowForm
 from openenv_tasksets.loaders.rows import Row
 from openenv_tasksets.loaders.spelling import nearest
 
@@ -28,8 +24,6 @@ CACHE_BYTES = 16 << 20
 
 _MOST_OPEN = 4
 _BATCH_ROWS = 1024
-# A date in the year 20000, say; or text that is none.
-_NO_PYTHON_FORM = (ValueError, OverflowError, TypeError, msgspec.MsgspecError, pa.ArrowException)
 
 
 class ParquetRows:
@@ -51,11 +45,9 @@ class ParquetRows:
         self._columns = tuple(columns)
         self.groups = tuple(group for footer in footers for group in _groups(footer, self._columns))
         self._starts = [0, *accumulate(group.rows for group in self.groups)]
-        types = fixed_types(footer.schema.field(name).type for footer in footers for name in self._columns)
-        self.packer = Packer(types)
-        self.types = pa.schema([(str(code), kind) for code, kind in enumerate(types)]).serialize().to_pybytes()
-        self._unpacker = Unpacker(self.types)
+        self.form = RowForm(footer.schema.field(name).type for footer in footers for name in self._columns)
         self._pieces = _Pieces(cache_bytes)
+        self._last: tuple[int, Piece | None] = (0, None)
 
     @classmethod
     def open(
@@ -103,8 +95,10 @@ class ParquetRows:
         return self._starts[-1]
 
     def __getitem__(self, index: int, /) -> Row:
-        start, piece = self._piece_of(index)
-        return self._unpacked(piece, index, start)
+        start, piece = self._last
+        if piece is None or not start <= index < start + piece.count:
+            self._last = start, piece = self._piece_of(index)
+        return piece.row(index - start)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -124,13 +118,11 @@ class ParquetRows:
     def read_many(self, indices: Sequence[int]) -> list[Row]:
         """The rows; those of one row group should stand together and ascend, or it may be decoded again."""
         found: list[Row] = []
-        start, stop = 0, 0
-        piece: Piece | None = None
+        start, piece = self._last
         for index in indices:
-            if piece is None or not start <= index < stop:
-                start, piece = self._piece_of(index)
-                stop = start + piece.count
-            found.append(self._unpacked(piece, index, start))
+            if piece is None or not start <= index < start + piece.count:
+                self._last = start, piece = self._piece_of(index)
+            found.append(piece.row(index - start))
         return found
 
     def is_hot(self, index: int) -> bool:
@@ -176,23 +168,15 @@ class ParquetRows:
         """The piece that holds a row, and the row that it starts with."""
         number, place = self._find(index)
         group = self.groups[number]
-        piece = self._pieces.read(number, place // group.piece_rows, group, self.packer)
+        piece = self._pieces.read(number, place // group.piece_rows, group, self.form)
         return self._starts[number] + place // group.piece_rows * group.piece_rows, piece
-
-    def _unpacked(self, piece: Piece, index: int, start: int) -> Row:
-        packed = piece[index - start]
-        try:
-            return self._unpacker.unpack(packed)
-        except _NO_PYTHON_FORM as exc:
-            where, name = self.location(index), bad_column(self._unpacker, packed)
-            raise SourceError(f"{where}: column {name!r} holds a value that Python cannot") from exc
 
     def _stream(self, name: str) -> Iterator[Any]:
         for group in self.groups:
             for batch in group.batches([name], _BATCH_ROWS):
                 try:
                     values = batch.column(0).to_pylist()
-                except _NO_PYTHON_FORM as exc:
+                except NO_PYTHON_FORM as exc:
                     where = f"{group.file.name}: row group {group.number}"
                     raise SourceError(f"{where}: column {name!r} holds a value that Python cannot") from exc
                 yield from values
@@ -220,7 +204,7 @@ class _Pieces:
                 self._kept.move_to_end(key)
             return piece
 
-    def read(self, number: int, wanted: int, group: Group, packer: Packer) -> Piece:
+    def read(self, number: int, wanted: int, group: Group, form: RowForm) -> Piece:
         """A piece of a row group; whoever comes second for it waits, and does not decode it again."""
         piece = self.get((number, wanted))
         while piece is None:
@@ -228,12 +212,12 @@ class _Pieces:
             with reading.lock:
                 piece = self.get((number, wanted))
                 if piece is None:
-                    piece = self._advance(reading, number, wanted, group, packer)
+                    piece = self._advance(reading, number, wanted, group, form)
         return piece
 
-    def _advance(self, reading: "_Reading", number: int, wanted: int, group: Group, packer: Packer) -> Piece | None:
+    def _advance(self, reading: "_Reading", number: int, wanted: int, group: Group, form: RowForm) -> Piece | None:
         if reading.pieces is None or reading.following > wanted:
-            reading.pieces, reading.following = group.pieces(packer), 0
+            reading.pieces, reading.following = group.pieces(form), 0
         try:
             for piece in reading.pieces:
                 self._put((number, reading.following), piece)

@@ -1,7 +1,6 @@
 """The footers of Parquet files: read side by side, and checked to be those of one split."""
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -19,7 +18,7 @@ _MAGIC = b"PAR1"
 _TAIL_BYTES = 64 << 10
 _THREADS = 16
 # Up to here the threads cost more than they save, on a disk.
-_FEW = 4
+_FEW = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +45,8 @@ def read_footers(files: ByteSources) -> list[Footer]:
     if len(files) <= _FEW and all(file.at_hand() for file in files):
         footers = [_read(file) for file in files]
     else:
+        from concurrent.futures import ThreadPoolExecutor
+
         with ThreadPoolExecutor(min(_THREADS, len(files))) as pool:
             footers = list(pool.map(_read, files))
     _check_one_schema(footers)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -11,43 +12,94 @@ from openenv_tasksets.loaders.errors import SourceError
 from openenv_tasksets.loaders.files import ByteSource
 from openenv_tasksets.loaders.parquet_footer import BROKEN
 from openenv_tasksets.loaders.ranges import Ranges
-from openenv_tasksets.loaders.row_pack import Packer
+from openenv_tasksets.loaders.row_form import RowForm
+from openenv_tasksets.loaders.row_unpack import bad_column
+from openenv_tasksets.loaders.rows import Row
 
 _PIECE_ROWS = 2048
 _PIECE_BYTES = 4 << 20
 _BUFFER_BYTES = 256 << 10
+# Packing a piece costs as much as about a hundred rows.
+_READS_UNPACKED = 2
+# A date in the year 20000, say; or text that is none.
+NO_PYTHON_FORM = (ValueError, OverflowError, TypeError, msgspec.MsgspecError, pa.ArrowException)
 
 
 class Piece:
-    """Some packed rows that follow each other.
+    """Some rows that follow each other, packed once more than a few of them are read. Thread-safe.
 
     Attributes:
         count: How many.
-        size: Bytes.
+        size: About how many bytes they take.
     """
 
-    __slots__ = ("_data", "_ends", "count", "size")
+    __slots__ = ("_batch", "_data", "_ends", "_form", "_group", "_reads", "_start", "count", "size")
 
-    def __init__(self, rows: pa.BinaryArray) -> None:
-        _, ends, data = rows.buffers()
-        self._data = memoryview(data if data is not None else b"").cast("B")
-        self._ends = memoryview(ends).cast("B").cast("i")[rows.offset : rows.offset + len(rows) + 1]
-        self.count = len(rows)
-        self.size = self._ends[-1] - self._ends[0]
+    def __init__(self, group: "Group", start: int, batch: pa.RecordBatch, form: RowForm) -> None:
+        self._group = group
+        self._start = start
+        self._batch: pa.RecordBatch | None = batch
+        self._form = form
+        self._reads = 0
+        self._data = self._ends = memoryview(b"")
+        self.count = batch.num_rows
+        # Packed, a value stands behind its name and its length.
+        self.size = batch.nbytes + batch.num_rows * sum(len(name) + 6 for name in batch.schema.names)
 
-    def __getitem__(self, place: int, /) -> memoryview:
-        return self._data[self._ends[place] : self._ends[place + 1]]
+    def row(self, place: int) -> Row:
+        """A row.
+
+        Raises:
+            SourceError: It holds a value that Python cannot.
+        """
+        batch = self._batch
+        if batch is not None:
+            self._reads += 1
+            if self._reads <= _READS_UNPACKED:
+                return self._converted(batch, place)
+            self.pack()
+        packed = self._data[self._ends[place] : self._ends[place + 1]]
+        try:
+            return self._form.unpacker.unpack(packed)
+        except NO_PYTHON_FORM as exc:
+            raise self._no_form(place, bad_column(self._form.unpacker, packed)) from exc
+
+    def pack(self) -> "Piece":
+        """Keep the rows packed."""
+        batch = self._batch
+        if batch is not None:
+            try:
+                rows = self._form.packer.pack(batch)
+            except BROKEN as exc:
+                raise self._group.undecodable(exc) from exc
+            _, ends, data = rows.buffers()
+            self._data = memoryview(b"" if data is None else data).cast("B")
+            self._ends = memoryview(ends).cast("B").cast("i")[rows.offset : rows.offset + len(rows) + 1]
+            self._batch = None
+        return self
 
     @property
     def data(self) -> memoryview:
-        """All rows, one behind the other."""
+        """All rows, packed, one behind the other."""
         return self._data[self._ends[0] : self._ends[-1]]
 
     @property
-    def ends(self) -> list[int]:
-        """Where each row ends in ``data``."""
-        first = self._ends[0]
-        return [end - first for end in self._ends[1:]]
+    def ends(self) -> memoryview:
+        """Where the first packed row starts, and where each one ends."""
+        return self._ends
+
+    def _converted(self, batch: pa.RecordBatch, place: int) -> Row:
+        row = {}
+        for name, column in zip(batch.schema.names, batch.columns, strict=True):
+            try:
+                row[name] = column[place].as_py()
+            except NO_PYTHON_FORM as exc:
+                raise self._no_form(place, name) from exc
+        return row
+
+    def _no_form(self, place: int, name: str | None) -> SourceError:
+        where = f"{self._group.file.name}, row {self._group.first_row + self._start + place}"
+        return SourceError(f"{where}: column {name!r} holds a value that Python cannot")
 
 
 @dataclass(frozen=True)
@@ -81,20 +133,18 @@ class Group:
         average = max(1, self.size // max(1, self.rows))
         return max(1, min(_PIECE_ROWS, _PIECE_BYTES // average))
 
-    def pieces(self, packer: Packer) -> Iterator[Piece]:
-        """Its rows, packed, from the first one on.
+    def pieces(self, form: RowForm) -> Iterator[Piece]:
+        """Its rows, from the first one on.
 
         Raises:
             SourceChanged: The file is no longer the one whose footer was read.
             SourceError: Its bytes cannot be decoded.
             HubError: They cannot be had.
         """
+        start = 0
         for batch in self.batches(self.columns, self.piece_rows):
-            try:
-                rows = packer.pack(batch)
-            except BROKEN as exc:
-                raise self._undecodable(exc) from exc
-            yield Piece(rows)
+            yield Piece(self, start, batch, form)
+            start += batch.num_rows
 
     def batches(self, columns: Sequence[str], most_rows: int) -> Iterator[pa.RecordBatch]:
         """Some columns of its rows, decoded.
@@ -124,12 +174,13 @@ class Group:
                     found += batch.num_rows
                     yield batch.select(list(columns))
         except BROKEN as exc:
-            raise self._undecodable(exc) from exc
+            raise self.undecodable(exc) from exc
         file.check()
         if found != self.rows:
             raise SourceError(f"{file.name}: row group {self.number} does not hold the rows its footer says")
 
-    def _undecodable(self, exc: Exception) -> SourceError:
+    def undecodable(self, exc: Exception) -> SourceError:
+        """The error to raise for one of ``BROKEN``."""
         self.file.check()
         return SourceError(f"{self.file.name}: row group {self.number} cannot be decoded: {exc}")
 

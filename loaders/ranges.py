@@ -2,7 +2,6 @@
 
 import io
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 from openenv_tasksets.loaders.files import ByteSource
 
@@ -96,6 +95,8 @@ class Ranges(io.RawIOBase):
         if len(spans) == 1:
             blocks = [self._file.read(*spans[0])]
         else:
+            from concurrent.futures import ThreadPoolExecutor
+
             with ThreadPoolExecutor(_THREADS) as pool:
                 blocks = list(pool.map(lambda span: self._file.read(*span), spans))
         self._blocks |= {start: block for (start, _), block in zip(spans, blocks, strict=True)}
