@@ -3,10 +3,11 @@
 A store is a folder. Whoever builds it writes two files of its own, ``{token}.rows`` and ``{token}.index``, and only
 ever appends; so several may build at once, or one after another that was killed, and a reader needs no lock.
 
-``.rows`` holds a block for each row group: its packed rows, one behind the other, and a table with, for each row, where
-it ends and a checksum. ``.index`` holds a record of fixed length for each block that is complete, with a checksum of its
-own. A row counts only if the record, the table and its checksum say so, and is otherwise read from Parquet: a builder
-that was killed, a disk that was full, a file that was cut and a flipped bit cost time, and never give a wrong row.
+``.rows`` holds a block for each row group: its packed rows, one behind the other, and a table with, for each row,
+where it ends and a checksum. ``.index`` holds a record of fixed length for each block that is complete, with a checksum
+of its own. A row counts only if the record, the table and its checksum say so, and is otherwise read from Parquet: a
+builder that was killed, a disk that was full, a file that was cut and a flipped bit cost time, and never give a wrong
+row.
 Files are read by ``pread``: a memory map would end the process where its file is cut.
 """
 

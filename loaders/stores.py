@@ -11,10 +11,10 @@ from pathlib import Path
 
 import msgspec
 
-from openenv_tasksets.loaders.cache_folder import default_cache
+from openenv_tasksets.loaders.cache_folder import default_cache, limit_from_environment
 from openenv_tasksets.loaders.store import ENTRY, HEAD, INDEX, ROWS, Head, records, seed
 
-DEFAULT_LIMIT_BYTES = 50 << 30
+DEFAULT_LIMIT_BYTES = 20 << 30
 """What all row stores together may take, where nothing else is said."""
 
 _SPARE_BYTES = 512 << 20
@@ -59,7 +59,16 @@ class Stores:
 
     @classmethod
     def default(cls, limit_bytes: int | None = None) -> "Stores":
-        """Those of the user's cache."""
+        """Those of the user's cache.
+
+        Args:
+            limit_bytes: None takes ``OPENENV_TASKSETS_CACHE_LIMIT``, else the default.
+
+        Raises:
+            SourceError: The variable is not a size.
+        """
+        if limit_bytes is None:
+            limit_bytes = limit_from_environment()
         return cls(default_cache() / "rows", DEFAULT_LIMIT_BYTES if limit_bytes is None else limit_bytes)
 
     def __iter__(self) -> Iterator[Stored]:
