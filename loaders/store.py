@@ -19,7 +19,6 @@ import time
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -29,14 +28,21 @@ from openenv_tasksets.loaders.cache_folder import replace_file
 logger = logging.getLogger(__name__)
 
 MAGIC = b"OTR1"
+"""Of a record. All numbers in records are of little endian, those in tables as the machine has them."""
 RECORD = struct.Struct("<4sIQQII")
 """Of ``.index``: magic, row group, where its rows are, where its table is, number of rows, CRC-32 of all before."""
-ENTRY = struct.Struct("<QI")
+ENTRY = struct.Struct("=II")
 """Of a table: where the row ends, counted from the block's start, and its CRC-32. The first entry is zero."""
+
+MOST_BLOCK_BYTES = 2**32 - 1
 
 ROWS, INDEX, HEAD = ".rows", ".index", "store.json"
 
-_PAIR = struct.Struct("<QIQI")
+_STEP = 0x9E3779B1
+_UNREADABLE = (OSError, struct.error, OverflowError, ValueError)
+_PAIR = struct.Struct("=IIII")
+_TABLES_BYTES = 8 << 20
+_pread, _crc32 = os.pread, zlib.crc32
 _LOOK_AGAIN_S = 0.2
 _RUN_BYTES = 4 << 20
 
@@ -57,7 +63,6 @@ class Head(msgspec.Struct, frozen=True):
     rows: int
 
 
-@dataclass(frozen=True, slots=True)
 class Block:
     """A row group in the store.
 
@@ -66,12 +71,17 @@ class Block:
         rows_at: Where its rows are in there.
         table_at: Where its table is.
         count: How many rows it has.
+        table: The table in memory, two numbers an entry; None where it is not.
     """
 
-    descriptor: int
-    rows_at: int
-    table_at: int
-    count: int
+    __slots__ = ("count", "descriptor", "rows_at", "table", "table_at")
+
+    def __init__(self, descriptor: int, rows_at: int, table_at: int, count: int) -> None:
+        self.descriptor = descriptor
+        self.rows_at = rows_at
+        self.table_at = table_at
+        self.count = count
+        self.table: memoryview | None = None
 
 
 class RowStore:
@@ -88,6 +98,7 @@ class RowStore:
         self._blocks: dict[int, Block] = {}
         self._read_to: dict[str, int] = {}
         self._descriptors: dict[str, int] = {}
+        self._table_bytes = 0
         self._looked_at = 0.0
         self._looking = threading.Lock()
         self._is_broken = False
@@ -147,18 +158,22 @@ class RowStore:
         block = self._blocks.get(group)
         if block is None:
             return None
+        # The way of every random row: as few calls as can be.
         try:
-            start, _, end, checksum = _PAIR.unpack(
-                os.pread(block.descriptor, _PAIR.size, block.table_at + ENTRY.size * place)
-            )
-            packed = os.pread(block.descriptor, end - start, block.rows_at + start)
-        except (OSError, struct.error, OverflowError, ValueError) as exc:
+            table = block.table
+            if table is None:
+                start, _, end, checksum = self._entries(block, place)
+            else:
+                at = place + place
+                start, end, checksum = table[at], table[at + 2], table[at + 3]
+            packed = _pread(block.descriptor, end - start, block.rows_at + start)
+        except _UNREADABLE as exc:
             self._drop(group, exc)
             return None
-        if len(packed) != end - start or zlib.crc32(packed, seed(group, place)) != checksum:
-            self._drop(group)
-            return None
-        return packed
+        if len(packed) == end - start and _crc32(packed, (group * _STEP + place) & 0xFFFFFFFF) == checksum:
+            return packed
+        self._drop(group)
+        return None
 
     def run(self, group: int, place: int, count: int) -> list[memoryview] | None:
         """Packed rows that follow each other, at least one and at most ``count``; None as in ``row``."""
@@ -171,7 +186,7 @@ class RowStore:
             first = ends[0][0]
             last = next((n for n in range(2, len(ends)) if ends[n][0] - first > _RUN_BYTES), len(ends))
             content = memoryview(os.pread(block.descriptor, ends[last - 1][0] - first, block.rows_at + first))
-        except (OSError, struct.error, OverflowError, ValueError, IndexError) as exc:
+        except (*_UNREADABLE, IndexError) as exc:
             self._drop(group, exc)
             return None
         found = []
@@ -182,6 +197,21 @@ class RowStore:
                 return None
             found.append(packed)
         return found
+
+    def _entries(self, block: Block, place: int) -> tuple[int, int, int, int]:
+        """The table's entries before a row and of it. The tables of the first million rows or so are kept."""
+        size = ENTRY.size * (block.count + 1)
+        if self._table_bytes + size > _TABLES_BYTES:
+            first, second, third, fourth = _PAIR.unpack(
+                _pread(block.descriptor, _PAIR.size, block.table_at + ENTRY.size * place)
+            )
+            return first, second, third, fourth
+        table = memoryview(_pread(block.descriptor, size, block.table_at)).cast("I")
+        if len(table) != size // 4:
+            raise ValueError("a table that is cut")
+        self._table_bytes += size
+        block.table = table
+        return table[2 * place], 0, table[2 * place + 2], table[2 * place + 3]
 
     def add(self, name: str, group: int, rows_at: int, table_at: int) -> None:
         """A row group that was just written by this process."""
@@ -226,7 +256,7 @@ class RowStore:
 
 def seed(group: int, place: int) -> int:
     """Where a row's checksum starts, so that another row in its place has the wrong one."""
-    return (group * 0x9E3779B1 + place) & 0xFFFFFFFF
+    return (group * _STEP + place) & 0xFFFFFFFF
 
 
 def records(content: bytes) -> Iterator[tuple[int, int, int, int]]:

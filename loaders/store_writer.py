@@ -1,5 +1,6 @@
 """Writing a row store: one row group at a time, each of them there only once it is whole."""
 
+import errno
 import os
 import secrets
 import zlib
@@ -12,10 +13,10 @@ import numpy as np
 
 from openenv_tasksets.loaders.cache_folder import make_folder
 from openenv_tasksets.loaders.parquet_group import Piece
-from openenv_tasksets.loaders.store import ENTRY, INDEX, MAGIC, RECORD, ROWS, RowStore, seed
+from openenv_tasksets.loaders.store import ENTRY, INDEX, MAGIC, MOST_BLOCK_BYTES, RECORD, ROWS, RowStore, seed
 
 # As ``ENTRY``.
-_ENTRY = np.dtype([("end", "<u8"), ("checksum", "<u4")])
+_ENTRY = np.dtype([("end", "=u4"), ("checksum", "=u4")])
 
 Lock = Callable[[int], None]
 
@@ -100,6 +101,8 @@ class StoreWriter:
         table = [ENTRY.pack(0, 0)]
         try:
             for piece in pieces:
+                if end + len(piece.data) > MOST_BLOCK_BYTES:
+                    raise OSError(errno.EFBIG, "a row group of more than 4 GiB")
                 _write(self._rows, piece.data)
                 table.append(_entries(piece, group, count, end))
                 end += len(piece.data)
