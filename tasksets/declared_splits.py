@@ -20,6 +20,7 @@ from openenv_tasksets.loaders.layout import Splits, split_files
 from openenv_tasksets.loaders.load import list_files, open_rows, read_card
 from openenv_tasksets.loaders.rows import Rows
 from openenv_tasksets.loaders.spelling import nearest
+from openenv_tasksets.loaders.stores import Stores
 from openenv_tasksets.split import Split
 
 
@@ -35,7 +36,7 @@ def check_has_files(environment: EnvironmentDeclaration) -> None:
 
 
 def local_rows(
-    environment: EnvironmentDeclaration, folder: Path, data_dir: str | Path | None
+    environment: EnvironmentDeclaration, folder: Path, data_dir: str | Path | None, stores: Stores
 ) -> dict[str, Callable[[], Rows]]:
     """What opens each split that there are files for.
 
@@ -43,6 +44,7 @@ def local_rows(
         environment: Says which files are meant.
         folder: Where its declaration is.
         data_dir: Where the row files are; None means in ``folder``.
+        stores: Where their row stores are.
 
     Raises:
         SourceError: There are no row files, or their splits cannot be made out.
@@ -50,7 +52,7 @@ def local_rows(
     root = folder if data_dir is None else Path(data_dir)
     if data_dir is not None and not root.is_dir():
         raise SourceError(f"data_dir {str(data_dir)!r} is not a folder")
-    return {name: partial(open_rows, root, names) for name, names in local_files(environment, root).items()}
+    return {name: partial(open_rows, root, names, stores) for name, names in local_files(environment, root).items()}
 
 
 def local_files(environment: EnvironmentDeclaration, root: Path) -> Splits:

@@ -14,6 +14,7 @@ from openenv_tasksets.loaders.hub import DEFAULT_REVISION, Hub
 from openenv_tasksets.loaders.reference import PREFIX, DatasetReference, ResolvedReference
 from openenv_tasksets.loaders.rows import Rows
 from openenv_tasksets.loaders.snapshot import Snapshot
+from openenv_tasksets.loaders.stores import Stores
 
 logger = logging.getLogger(__name__)
 
@@ -105,8 +106,15 @@ def rows_snapshot(environment: EnvironmentDeclaration, hub: Hub, home: Snapshot 
     return snapshot
 
 
-def hub_rows(environment: EnvironmentDeclaration, snapshot: Snapshot) -> dict[str, Callable[[], Rows]]:
-    """What opens each split that there are files for; opening one fetches its files.
+def hub_rows(
+    environment: EnvironmentDeclaration, snapshot: Snapshot, stores: Stores | None = None
+) -> dict[str, Callable[[], Rows]]:
+    """What opens each split that there are files for.
+
+    Args:
+        environment: Says which files are meant.
+        snapshot: The repository that has them.
+        stores: As in ``Snapshot.open_rows``.
 
     Raises:
         HubError: The Hub does not give the list of files, or the card.
@@ -114,7 +122,7 @@ def hub_rows(environment: EnvironmentDeclaration, snapshot: Snapshot) -> dict[st
     """
     data_files = None if environment.dataset is None else environment.dataset.data_files
     files = snapshot.split_files(environment.config_name, data_files)
-    return {name: partial(snapshot.open_rows, names) for name, names in files.items()}
+    return {name: partial(snapshot.open_rows, names, stores) for name, names in files.items()}
 
 
 def with_choices(reference: str | DatasetReference, environment: str | None, revision: str | None) -> DatasetReference:

@@ -9,6 +9,7 @@ from openenv_tasksets.declaration import Declaration, EnvironmentDeclaration
 from openenv_tasksets.declaration_file import read_declaration
 from openenv_tasksets.declared_splits import check_has_files, local_rows
 from openenv_tasksets.loaders.rows import Rows
+from openenv_tasksets.loaders.stores import Stores
 
 if TYPE_CHECKING:
     from openenv_tasksets.inventory import Inventory
@@ -48,8 +49,11 @@ class LocalTaskset:
             return snapshot_inventory(self.declaration, self.environment, self.snapshot)
         return folder_inventory(self.declaration, self.environment, self.data_dir or self.folder)
 
-    def opened(self) -> tuple[Declaration, Mapping[str, Callable[[], Rows]]]:
+    def opened(self, stores: Stores) -> tuple[Declaration, Mapping[str, Callable[[], Rows]]]:
         """The declaration, and what opens each split that there are files for, with hidden columns where they are.
+
+        Args:
+            stores: Where their row stores are.
 
         Raises:
             SourceError: There are no row files, or their splits cannot be made out.
@@ -57,17 +61,17 @@ class LocalTaskset:
         """
         dataset = self.environment.dataset
         if self.snapshot is None and (dataset is None or dataset.hidden is None):
-            return self.declaration, local_rows(self.environment, self.folder, self.data_dir)
+            return self.declaration, local_rows(self.environment, self.folder, self.data_dir, stores)
         # The Hub's library takes a quarter of a second to import.
         from openenv_tasksets.from_hub import hub_rows
         from openenv_tasksets.hidden_repo import with_hidden
         from openenv_tasksets.loaders.hub import Hub
 
         if self.snapshot is not None:
-            rows = hub_rows(self.environment, self.snapshot)
+            rows = hub_rows(self.environment, self.snapshot, stores)
         else:
-            rows = local_rows(self.environment, self.folder, self.data_dir)
-        return with_hidden(self.declaration, self.environment, rows, self.hub or Hub())
+            rows = local_rows(self.environment, self.folder, self.data_dir, stores)
+        return with_hidden(self.declaration, self.environment, rows, self.hub or Hub(), stores)
 
 
 def read_from_path(

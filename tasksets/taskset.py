@@ -14,6 +14,7 @@ from openenv_tasksets.loaders.order import positions
 from openenv_tasksets.loaders.reference import DatasetReference, ResolvedReference
 from openenv_tasksets.loaders.rows import ListRows, Rows, RowSource
 from openenv_tasksets.loaders.spelling import nearest
+from openenv_tasksets.loaders.stores import Stores
 from openenv_tasksets.split import Split
 from openenv_tasksets.task import Task
 from openenv_tasksets.taskset_streams import TasksetStreams
@@ -74,12 +75,14 @@ class Taskset(TasksetStreams, Mapping[str, TaskView]):
         hub: "Hub | None" = None,
         lock: str | Path | None = None,
         shuffle_seed: int = 0,
+        cache_limit: int | None = None,
     ) -> "Taskset":
         """Open a taskset on the Hub.
 
         A branch or a tag is resolved to a commit once, which is logged with the pin to write instead; whatever
         is read later, by whatever process, is of that commit. A pinned reference makes no request the second
-        time. A split's files are fetched when the split is first used.
+        time. The rows of Parquet files are read where they are, and the files arrive behind the first reads; others
+        are fetched when the split is first used.
 
         Args:
             reference: ``hf://datasets/{namespace/name}/{environment}@{revision}``; see ``loaders.reference``
@@ -93,6 +96,7 @@ class Taskset(TasksetStreams, Mapping[str, TaskView]):
             hub: Takes the place of ``token``, ``cache_dir`` and ``offline``.
             lock: A ``taskset.lock``; what drifted from it is refused and named.
             shuffle_seed: As in ``from_path``.
+            cache_limit: As in ``from_path``.
 
         Raises:
             ReferenceInvalid: The reference is in no known form, or contradicts what is beside it.
@@ -113,8 +117,9 @@ class Taskset(TasksetStreams, Mapping[str, TaskView]):
             from openenv_tasksets.lock_check import refuse_drift
 
             refuse_drift(found.inventory(), lock)
-        rows = hub_rows(found.environment, found.snapshot)
-        declaration, rows = with_hidden(found.declaration, found.environment, rows, hub)
+        stores = Stores.default(cache_limit)
+        rows = hub_rows(found.environment, found.snapshot, stores)
+        declaration, rows = with_hidden(found.declaration, found.environment, rows, hub, stores)
         return cls._declared(
             declaration,
             declaration.environment(found.environment.id),
@@ -135,6 +140,7 @@ class Taskset(TasksetStreams, Mapping[str, TaskView]):
         hub: "Hub | None" = None,
         lock: str | Path | None = None,
         shuffle_seed: int = 0,
+        cache_limit: int | None = None,
     ) -> "Taskset":
         """Open a local taskset; its rows may be on the Hub, where ``dataset.repo_id`` says so.
 
@@ -147,6 +153,8 @@ class Taskset(TasksetStreams, Mapping[str, TaskView]):
             hub: Where ``dataset.repo_id`` is looked for; None takes the Hub of the environment's variables.
             lock: A ``taskset.lock``; what drifted from it is refused and named.
             shuffle_seed: Another number gives other shuffled orders.
+            cache_limit: Bytes that the row stores of all splits may take together; 0 makes none; None takes
+                ``OPENENV_TASKSETS_CACHE_LIMIT``, else 20 GiB.
 
         Raises:
             DeclarationError: The file is missing or wrong; every mistake with its line.
@@ -160,7 +168,7 @@ class Taskset(TasksetStreams, Mapping[str, TaskView]):
             from openenv_tasksets.lock_check import refuse_drift
 
             refuse_drift(found.inventory(), lock)
-        declaration, rows = found.opened()
+        declaration, rows = found.opened(Stores.default(cache_limit))
         bound = declaration.environment(found.environment.id)
         return cls._declared(declaration, bound, rows, default_split=split, shuffle_seed=shuffle_seed)
 
