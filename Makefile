@@ -5,7 +5,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 TESTS := $(BIN)/python -m pytest -n auto
 # Every test that talks to the Hub of the tests.
 HUB_TESTS = tests/support_tests $(shell grep -rl loopback_hub tests/loaders tests/tasksets --include='test_*.py')
@@ -55,17 +55,19 @@ $(VENV)-hub1/.made: pyproject.toml
 
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, not " + sys.version.split()[0])'
-	$(PYTHON) -m venv $(VENV)
-	$(PIP) install --upgrade pip
-	touch $@
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) install --upgrade pip
+	@touch $@
 
 $(VENV)/.demo: $(VENV)/.made pyproject.toml examples/pyproject.toml
-	$(PIP) install -e '.[demo]' -e examples
-	touch $@
+	@echo "Installing into $(VENV): a minute or two, the first time."
+	@$(PIP) install -e '.[demo]' -e examples
+	@touch $@
 
 $(VENV)/.dev: $(VENV)/.made pyproject.toml examples/pyproject.toml
-	$(PIP) install -e '.[dev]' -e examples
-	touch $@ $(VENV)/.demo
+	@echo "Installing into $(VENV), with what the tests need: a minute or two, the first time."
+	@$(PIP) install -e '.[dev]' -e examples
+	@touch $@ $(VENV)/.demo
 
 clean:
 	rm -rf $(VENV) $(VENV)-hub1 build .demo .mypy_cache .pytest_cache .ruff_cache .hypothesis

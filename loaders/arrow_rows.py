@@ -87,9 +87,11 @@ class ArrowRows:
         where = f"{self._where(start)}: column {field.name!r}"
         try:
             array = pa.array(values, type=field.type)
+            # Arrow takes times beyond a day, which Python has none of.
+            backs = array.to_pylist()
         except _UNFIT as exc:
             raise SourceError(f"{where}: not every value is {field.type}; {_REMEDY}") from exc
-        for place, (value, back) in enumerate(zip(values, array.to_pylist(), strict=True)):
+        for place, (value, back) in enumerate(zip(values, backs, strict=True)):
             if not is_same(value, back, keep_nulls=self.keep_nulls):
                 raise SourceError(
                     f"{self._location(start + place)}: column {field.name!r}: a value of type {type(value).__name__} "

@@ -21,7 +21,7 @@ import msgspec
 
 from openenv_tasksets.loaders.errors import SourceError
 from openenv_tasksets.loaders.files import SourceFile, SourceFiles
-from openenv_tasksets.loaders.rows import Row
+from openenv_tasksets.loaders.rows import BLOCK_ROWS, Row
 from openenv_tasksets.loaders.spelling import nearest
 
 _BOM = b"\xef\xbb\xbf"
@@ -94,6 +94,20 @@ class JsonRows:
     def fingerprint(self) -> str:
         """Digest of the files' content, whatever their names; the first use reads every file once."""
         return self._files.fingerprint
+
+    @property
+    def block_starts(self) -> Sequence[int]:
+        """Every thousandth row: all cost the same."""
+        return range(0, len(self), BLOCK_ROWS)
+
+    def read_many(self, indices: Sequence[int]) -> list[Row]:
+        """The rows, one small read each."""
+        return [self[index] for index in indices]
+
+    def is_hot(self, index: int) -> bool:
+        """Whether the row is in memory, rather than in a file."""
+        part, _ = self._find(index)
+        return self._parts[part].text is not None
 
     def project(self, columns: Sequence[str]) -> "JsonRows":
         """The same rows with only ``columns``; the files are not indexed again.

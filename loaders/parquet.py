@@ -110,6 +110,20 @@ class ParquetRows:
         """Digest of the files' content, whatever their names; the first use reads every file once."""
         return self._files.fingerprint
 
+    @property
+    def block_starts(self) -> Sequence[int]:
+        """The first row of each row group; a row group is decoded as a whole."""
+        return self._starts[:-1]
+
+    def read_many(self, indices: Sequence[int]) -> list[Row]:
+        """The rows; those of one row group should stand together, or it may be decoded again."""
+        return [self[index] for index in indices]
+
+    def is_hot(self, index: int) -> bool:
+        """Whether the row's group is decoded."""
+        group, _ = self._find(index)
+        return self._cache.get(group) is not None
+
     def project(self, columns: Sequence[str]) -> "ParquetRows":
         """The same rows with only ``columns``; footers are not read again.
 

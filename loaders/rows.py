@@ -37,6 +37,19 @@ class Rows(RowSource, Protocol):
         """Hex digest of the rows' content, the same wherever and however the files are named."""
         ...
 
+    @property
+    def block_starts(self) -> Sequence[int]:
+        """The first row of each block, ascending from 0: the rows of a block cost little more than one of them."""
+        ...
+
+    def read_many(self, indices: Sequence[int]) -> list[Row]:
+        """The rows at some indices, in the order given; cheaper than one at a time. Raises IndexError beyond."""
+        ...
+
+    def is_hot(self, index: int) -> bool:
+        """Whether the row at ``index`` can be had now, without waiting for a disk, a network or a decoder."""
+        ...
+
     def project(self, columns: Sequence[str]) -> "Rows":
         """The same rows with only ``columns``: the others are never read."""
         ...
@@ -48,6 +61,10 @@ class Rows(RowSource, Protocol):
     def location(self, index: int) -> str:
         """Where row ``index`` is, for messages: ``main/test-00000.parquet, row 17``."""
         ...
+
+
+BLOCK_ROWS = 1000
+"""Rows in a block where the source itself has none."""
 
 
 class ListRows:
@@ -86,6 +103,19 @@ class ListRows:
         if self._digest is None:
             self._digest = digest_rows(self[index] for index in range(len(self)))
         return self._digest
+
+    @property
+    def block_starts(self) -> Sequence[int]:
+        """Every thousandth row: all cost the same."""
+        return range(0, len(self), BLOCK_ROWS)
+
+    def read_many(self, indices: Sequence[int]) -> list[Row]:
+        """The rows, one by one."""
+        return [self[index] for index in indices]
+
+    def is_hot(self, index: int) -> bool:  # noqa: ARG002 - the protocol's
+        """True: they are in memory."""
+        return True
 
     def project(self, columns: Sequence[str]) -> "ListRows":
         """The same rows, showing only ``columns``."""

@@ -14,8 +14,9 @@ from openenv_tasksets.declaration import (
     named_split,
 )
 from openenv_tasksets.declaration_file import line_of
+from openenv_tasksets.field_path import field_path
 from openenv_tasksets.loaders.errors import DeclarationError, Issue, SourceError
-from openenv_tasksets.loaders.layout import split_files
+from openenv_tasksets.loaders.layout import Splits, split_files
 from openenv_tasksets.loaders.load import list_files, open_rows, read_card
 from openenv_tasksets.loaders.order import KINDS
 from openenv_tasksets.loaders.rows import Rows
@@ -50,13 +51,21 @@ def local_rows(
     root = folder if data_dir is None else Path(data_dir)
     if data_dir is not None and not root.is_dir():
         raise SourceError(f"data_dir {str(data_dir)!r} is not a folder")
-    files = split_files(
+    return {name: partial(open_rows, root, names) for name, names in local_files(environment, root).items()}
+
+
+def local_files(environment: EnvironmentDeclaration, root: Path) -> Splits:
+    """Paths below ``root`` of each split's files, in the order of the rows.
+
+    Raises:
+        SourceError: There are no row files, or their splits cannot be made out.
+    """
+    return split_files(
         list_files(root),
         card=read_card(root),
         config_name=environment.config_name,
         data_files=None if environment.dataset is None else environment.dataset.data_files,
     )
-    return {name: partial(open_rows, root, names) for name, names in files.items()}
 
 
 def declared_splits(
@@ -65,16 +74,25 @@ def declared_splits(
     """The declared splits; where none are declared, all that are found.
 
     Raises:
-        DeclarationError: A declared split is not found, or there is none at all.
+        DeclarationError: A declared split is not found, there is none at all, or an order is for another.
     """
     splits = environment.splits or tuple(named_split(name) for name in found)
-    path = f"environments[{declaration.environments.index(environment)}].splits"
+    number = declaration.environments.index(environment)
+    path = f"environments[{number}].splits"
     if not splits:
         raise DeclarationError([Issue(path, "there are no row files, so there is no split")], declaration.source)
     issues = [
-        Issue(f"{path}[{number}]", f"there are no rows for split {each.name!r}{nearest(each.name, found)}")
-        for number, each in enumerate(splits)
+        Issue(f"{path}[{place}]", f"there are no rows for split {each.name!r}{nearest(each.name, found)}")
+        for place, each in enumerate(splits)
         if each.name not in found
+    ]
+    names = [each.name for each in splits]
+    order = None if environment.task is None else environment.task.order
+    # Where splits are declared, this was checked with them.
+    issues += [
+        Issue(field_path(("environments", number, "task", "order", name)), f"no split {name!r}{nearest(name, names)}")
+        for name in (order if isinstance(order, Mapping) else ())
+        if name not in names
     ]
     if issues:
         raise DeclarationError([with_line(declaration, issue) for issue in issues], declaration.source)

@@ -54,7 +54,9 @@ class JoinedRows:
         return len(self._public)
 
     def __getitem__(self, index: int, /) -> Row:
-        public, hidden = self._public[index], self._hidden[index]
+        return self._joined(index, self._public[index], self._hidden[index])
+
+    def _joined(self, index: int, public: Row, hidden: Row) -> Row:
         if any(public[name] != hidden[name] for name in self._shared):
             raise SourceError(f"{self.location(index)}: the hidden row beside it is that of another task")
         row = {**hidden, **public}
@@ -69,6 +71,20 @@ class JoinedRows:
     def fingerprint(self) -> str:
         """That of the public rows, whose commitments fix the hidden ones: a seed is the same task for every reader."""
         return self._all[0].fingerprint
+
+    @property
+    def block_starts(self) -> Sequence[int]:
+        """Those of the public half."""
+        return self._public.block_starts
+
+    def read_many(self, indices: Sequence[int]) -> list[Row]:
+        """The rows, each half read together."""
+        halves = zip(indices, self._public.read_many(indices), self._hidden.read_many(indices), strict=True)
+        return [self._joined(*each) for each in halves]
+
+    def is_hot(self, index: int) -> bool:
+        """Whether both halves are."""
+        return self._public.is_hot(index) and self._hidden.is_hot(index)
 
     def project(self, columns: Sequence[str]) -> "JoinedRows":
         """The same rows with only ``columns``."""

@@ -157,10 +157,15 @@ def _is_reference(source: str) -> bool:
 
 
 def _folder_dataset(path: Path, config: str | None) -> Dataset:
+    from openenv_tasksets.loaders.errors import SourceError
     from openenv_tasksets.loaders.layout import split_files
     from openenv_tasksets.loaders.load import list_files, open_rows, read_card
 
-    files = split_files(list_files(path), card=read_card(path), config_name=config)
+    found, card = list_files(path), read_card(path)
+    try:
+        files = split_files(found, card=card, config_name=config)
+    except SourceError as exc:
+        raise SourceError(f"{path}: {exc.message}") from exc
     return Dataset(path.resolve().name, path, {name: open_rows(path, names) for name, names in files.items()})
 
 

@@ -38,3 +38,7 @@ AllowSecret = Annotated[
     list[str] | None,
     typer.Option(metavar="NAME", help="Let environments have this environment variable; repeatable."),
 ]
+Wheels = Annotated[
+    list[Path] | None,
+    typer.Option("--wheel", metavar="FILE", help="A wheel to install, of a package that no index has; repeatable."),
+]

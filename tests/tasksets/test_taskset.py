@@ -331,6 +331,17 @@ def test_an_order_that_cannot_be_walked_is_refused_with_its_line(folder: Path) -
     assert "order 'blocks' cannot be walked yet; use one of: shuffled, sequential" in issue.message
 
 
+def test_an_order_of_a_split_that_only_the_files_could_tell_is_refused(folder: Path) -> None:
+    (folder / "environment.yaml").write_text(
+        YAML.replace("      id: key", "      id: key\n      order: {tets: shuffled}")
+    )
+    with pytest.raises(DeclarationError) as caught:
+        Taskset.from_path(folder)
+    (issue,) = caught.value.issues
+    assert (issue.path, issue.line) == ("environments[0].task.order.tets", 6)
+    assert issue.message == "no split 'tets'; did you mean 'test'? There are: 'train', 'test'"
+
+
 def test_a_drafted_block_can_be_pasted(tmp_path: Path) -> None:
     (tmp_path / "environment.yaml").write_text(
         YAML.split("    task:")[0] + "    frameworks:" + YAML.split("    frameworks:")[1]
