@@ -49,9 +49,9 @@ bench-hub: $(VENV)/.dev
 	$(BIN)/python benchmarks/hub.py
 
 $(VENV)-hub1/.made: pyproject.toml
-	$(PYTHON) -m venv $(VENV)-hub1
-	$(VENV)-hub1/bin/python -m pip --quiet --disable-pip-version-check install -e '.[hub-tests]' 'huggingface_hub==1.33.*'
-	touch $@
+	@$(PYTHON) -m venv $(VENV)-hub1
+	@$(VENV)-hub1/bin/python -m pip -qq --disable-pip-version-check install -e '.[hub-tests]' 'huggingface_hub==1.33.*'
+	@touch $@
 
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, not " + sys.version.split()[0])'

@@ -148,6 +148,11 @@ class RowPublisher:
             written = write_parquet(folder, arrow.schema, self._scanned(arrow, name))
         except pa.ArrowException as exc:
             raise SourceError(f"split {name!r}: a column has a type that Parquet does not know: {exc}") from exc
+        except OSError as exc:
+            raise SourceError(
+                f"split {name!r}: its files cannot be written to {self._scratch.parent}: {exc.strerror or exc}; "
+                "TMPDIR names another folder"
+            ) from exc
         # The names are those that progress bars show.
         stem = f"{name}-{{:05d}}-of-{len(written):05d}.parquet"
         return [file.path.rename(folder / stem.format(number)) for number, file in enumerate(written)]

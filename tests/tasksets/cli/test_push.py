@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import pty
+import random
 import struct
 import subprocess
 import sys
@@ -95,6 +96,25 @@ def test_one_environment_of_several_can_be_pushed_alone(server, push, taskset):
     result = push(taskset, "acme/sums", "--environment", "sums")
     assert result.returncode == 0
     assert "environment 'more' has no rows there yet; push it too" in result.stderr
+
+
+FULL = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, resource.RLIM_INFINITY)); "
+
+
+def test_a_disk_that_is_full_is_an_error_and_no_bug(server, taskset):
+    rows = [{"key": str(n), "question": random.randbytes(500).hex(), "answer": "1"} for n in range(300)]
+    (taskset / "train.jsonl").write_text("".join(json.dumps({**row, "topic": "", "level": 1}) + "\n" for row in rows))
+    result = subprocess.run(
+        [sys.executable, "-c", FULL + MAIN, "push", taskset, "acme/sums"],
+        env=server.environment(TMPDIR=str(taskset.parent)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 1, result.stderr
+    assert f"split 'train': its files cannot be written to {taskset.parent}: " in result.stderr
+    assert server.snapshot() == {}
+    assert not list(taskset.parent.glob("openenv-tasksets-push-*"))
 
 
 def test_uploads_have_progress_bars_on_a_terminal_with_the_names_of_the_files(server, taskset):
