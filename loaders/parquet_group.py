@@ -16,7 +16,7 @@ from openenv_tasksets.loaders.row_form import RowForm
 from openenv_tasksets.loaders.row_unpack import bad_column
 from openenv_tasksets.loaders.rows import Row
 
-_PIECE_ROWS = 2048
+_PIECE_ROWS = 4096
 _PIECE_BYTES = 4 << 20
 _BUFFER_BYTES = 256 << 10
 # Packing a piece costs as much as about a hundred rows.
@@ -33,7 +33,7 @@ class Piece:
         size: About how many bytes they take.
     """
 
-    __slots__ = ("_batch", "_data", "_ends", "_form", "_group", "_reads", "_start", "count", "size")
+    __slots__ = ("_batch", "_data", "_ends", "_form", "_group", "_reads", "_start", "_unpack", "count", "size")
 
     def __init__(self, group: "Group", start: int, batch: pa.RecordBatch, form: RowForm) -> None:
         self._group = group
@@ -58,9 +58,10 @@ class Piece:
             if self._reads <= _READS_UNPACKED:
                 return self._converted(batch, place)
             self.pack()
-        packed = self._data[self._ends[place] : self._ends[place + 1]]
+        ends = self._ends
+        packed = self._data[ends[place] : ends[place + 1]]
         try:
-            return self._form.unpacker.unpack(packed)
+            return self._unpack(packed)
         except NO_PYTHON_FORM as exc:
             raise self._no_form(place, bad_column(self._form.unpacker, packed)) from exc
 
@@ -75,6 +76,7 @@ class Piece:
             _, ends, data = rows.buffers()
             self._data = memoryview(b"" if data is None else data).cast("B")
             self._ends = memoryview(ends).cast("B").cast("i")[rows.offset : rows.offset + len(rows) + 1]
+            self._unpack = self._form.unpacker.unpack
             self._batch = None
         return self
 
