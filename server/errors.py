@@ -16,9 +16,12 @@ from openenv_tasksets.loaders.errors import (
     TasksetError,
     TimeExceeded,
 )
-from openenv_tasksets.server.host import CapacityReached
+from openenv_tasksets.server.session import SessionEnded
+from openenv_tasksets.server.sessions import CapacityReached
 
 logger = logging.getLogger(__name__)
+
+RETRY_AFTER_S = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,14 @@ class WireError:
     def http_body(self) -> dict[str, Any]:
         """The body of an HTTP error."""
         facts = dict(self.facts)
-        return {"detail": facts.pop("errors", self.message), **facts}
+        detail = facts.pop("errors", self.message)
+        # A 404 or 503 may come from elsewhere too; OpenEnv's other errors have no code over HTTP.
+        code = {"code": self.code} if self.code in ("SESSION_ERROR", "CAPACITY_REACHED") else {}
+        return {"detail": detail, **code, **facts}
+
+    def http_headers(self) -> dict[str, str]:
+        """The headers of an HTTP error: when to try again, where that may help."""
+        return {"retry-after": str(RETRY_AFTER_S)} if self.status == 503 else {}
 
 
 _TABLE: dict[type[BaseException], tuple[str, int]] = {
@@ -54,6 +64,7 @@ _TABLE: dict[type[BaseException], tuple[str, int]] = {
     PolicyError: ("VALIDATION_ERROR", 422),
     ResetNeeded: ("RESET_NEEDED", 409),
     TimeExceeded: ("TIME_EXCEEDED", 504),
+    SessionEnded: ("SESSION_ERROR", 404),
     CapacityReached: ("CAPACITY_REACHED", 503),
     Exception: ("EXECUTION_ERROR", 500),
 }

@@ -296,6 +296,11 @@ class Taskset(Mapping[str, TaskView]):
         """
         return self.split(split).task(index)
 
+    def is_hot(self, split: str, index: int) -> bool:
+        """Whether ``task(split, index)`` reads nothing but memory, or fails at once; False before the split is open."""
+        opened = self._opened.get(split)
+        return opened is not None and opened.is_hot(index)
+
     def index_of(self, split: str, task_id: str) -> int:
         """The index of the task with this id. The first call for a split reads its id column once.
 

@@ -185,12 +185,7 @@ def _host(taskset: "Taskset", settings: "HostSettings", consent: "Consent") -> "
     from openenv_tasksets.installed import find_environment
     from openenv_tasksets.server.host import Host
 
-    host = Host(taskset, find_environment(taskset.environment), consent=consent, settings=settings)
-    for name in taskset:
-        if taskset.num_tasks(name):
-            # Reads the files once, for the order's key: not to be the first reset's wait.
-            taskset.locate(name, settings.start_position)
-    return host
+    return Host(taskset, find_environment(taskset.environment), consent=consent, settings=settings)
 
 
 def _described(host: "Host", url: str) -> str:

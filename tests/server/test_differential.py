@@ -519,6 +519,8 @@ def request(url, name):
             found["detail"] = [{key: each[key] for key in ("type", "loc", "msg")} for each in found["detail"]]
         if "error_id" in found:
             found["error_id"] = "…"
+        if "session_id" in found:  # ours, after a reset
+            assert found.pop("session_id") == response.headers["x-session-id"]
         if "validation error" in str((found.get("error") or {}).get("message")):
             found["error"]["message"] = "Invalid request: …"
     return response.status_code, found
