@@ -10,6 +10,10 @@ from openenv_tasksets.server.session import Session, SessionEnded
 from openenv_tasksets.server.sessions import CapacityReached, Tell
 from openenv_tasksets.server.wire import FrameError, read_frame, write_frame
 
+MAX_FRAME_BYTES = 16 * 2**20
+"""The largest frame that is answered as what it asks: bytes, or characters of a text."""
+HARD_LIMIT_BYTES = 2 * MAX_FRAME_BYTES
+"""The largest frame that is read; up to it the session lives, beyond it the connection is closed."""
 NORMAL = 1000
 GOING_AWAY = 1001
 TRY_AGAIN_LATER = 1013
@@ -63,6 +67,8 @@ async def answer(session: Session, frame: str | bytes) -> bytes | None:
     A session outlives whatever one frame does.
     """
     try:
+        if len(frame) > MAX_FRAME_BYTES:
+            raise FrameError("MESSAGE_TOO_LARGE", f"A message is at most {MAX_FRAME_BYTES} bytes, not {len(frame)}")
         kind, data = read_frame(frame)
         if kind == "step":
             return write_frame("observation", (await session.step(data)).to_wire())

@@ -45,12 +45,15 @@ class LocalRuntime:
             with failures(kind.name, "could not be made"):
                 return cls(kind, kind.make(), None)
         thread = EnvironmentThread(kind.name)
+        made: list[Environment] = []
         try:
             with failures(kind.name, "could not be made"):
-                return cls(kind, await within(thread.call(kind.make), timeout_s), thread)
+                await within(thread.call(lambda: made.append(kind.make())), timeout_s)
         except BaseException:
-            thread.stop()
+            # It may still be being made.
+            thread.stop(lambda: [each.close() for each in made])
             raise
+        return cls(kind, made[0], thread)
 
     async def reset(self, arguments: Mapping[str, Any], timeout_s: float | None = None) -> Outcome:
         """Begin an episode."""

@@ -179,8 +179,10 @@ class Sessions:
         if self._looking is not None:
             self._looking.cancel()
             self._looking = None
-        sessions = [place.session for place in self._places.values()]
-        await asyncio.gather(*(self.release(session, "the server is stopping") for session in sessions))
+        for place in list(self._places.values()):
+            self.run(self.release(place.session, "the server is stopping"))
+        while self._tasks:
+            await asyncio.wait(self._tasks)
 
     def _place(self, session_id: str) -> _Place:
         place = self._places.get(session_id)

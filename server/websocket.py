@@ -9,10 +9,10 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from openenv_tasksets.server.conversation import GOING_AWAY, NORMAL, Refused, answer, begin, farewell
 from openenv_tasksets.server.host import Host
+from openenv_tasksets.server.http_episode import SESSION_HEADER
 from openenv_tasksets.server.session import Session, new_session_id
 from openenv_tasksets.server.sessions import Sessions
 
-SESSION_HEADER = "x-session-id"
 MOST_AHEAD = 16
 """Frames that are read while one is being answered: to notice a client that leaves, not to store what it sends."""
 
@@ -26,7 +26,7 @@ async def serve_websocket(websocket: WebSocket, host: Host) -> None:
         host.sessions.run(_end(websocket, farewell(why), GOING_AWAY))
 
     try:
-        await websocket.accept(headers=[(SESSION_HEADER.encode(), (wanted or new_id).encode("latin-1", "replace"))])
+        await websocket.accept(headers=[] if wanted else [(SESSION_HEADER.encode(), new_id.encode())])
         session = await begin(host, new_id, wanted, told)
     except WebSocketDisconnect:
         return
