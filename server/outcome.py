@@ -80,6 +80,8 @@ def fields_of(value: Any) -> dict[str, Any]:
     Raises:
         EnvironmentFailed: It is none of the forms that an environment may return.
     """
+    if type(value) is dict:
+        return value.copy()
     if isinstance(value, msgspec.Struct):
         return msgspec.structs.asdict(value)
     if isinstance(value, Mapping):

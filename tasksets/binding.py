@@ -51,8 +51,7 @@ class BoundColumn:
     read: Read
 
 
-@dataclass(frozen=True, slots=True)
-class RowPlace:
+class RowPlace(msgspec.Struct, frozen=True):
     """Where a row is, for messages; ``location`` is only called when there is one to write."""
 
     split: str
@@ -91,17 +90,19 @@ class Binding:
         """
         with _located(place):
             prepared = self._prepare(row)
-            arguments = self._arguments(prepared)
-            visible = self._visible
+            visible: dict[str, Any] = {}
+            hidden: dict[str, Any] = {}
+            for name, value in self._arguments(prepared).items():
+                (visible if name in self._visible else hidden)[name] = value
             return Task(
                 id=self._id(prepared, place),
                 split=place.split,
                 index=index,
                 row=place.row,
-                visible={name: value for name, value in arguments.items() if name in visible},
-                public={name: bound.read(prepared) for name, bound in self.public.items()},
-                hidden=Hidden({name: value for name, value in arguments.items() if name not in visible}),
-                gold=Hidden({name: read(prepared) for name, read in self._gold.items()}),
+                visible=visible,
+                public={name: bound.read(prepared) for name, bound in self.public.items()} if self.public else {},
+                hidden=Hidden(hidden),
+                gold=Hidden({name: read(prepared) for name, read in self._gold.items()} if self._gold else {}),
             )
 
     def task_id(self, row: Row, place: RowPlace) -> str:
@@ -271,7 +272,12 @@ class _Compiler:
             for each in self.json_paths
             if path.covers(each) or each.covers(path)
         )
-        return lambda row: _drop_nulls(read(row), kept)
+
+        def read_kept(row: Row) -> Any:
+            value = read(row)
+            return _drop_nulls(value, kept) if isinstance(value, dict | list) else value
+
+        return read_kept
 
     def _template(self, text: str, where: str) -> Read:
         template = parse_template(text)
@@ -295,13 +301,21 @@ class _Compiler:
 
 
 def _reader(path: ColumnPath) -> Read:
+    column = path.column
+
+    def read_column(row: Row) -> Any:
+        try:
+            return row[column]
+        except KeyError:
+            raise _Unbindable(path.text, f"the row has no column {column!r}") from None
+
     def read(row: Row) -> Any:
         try:
             return path.read(row)
         except PathMissing as exc:
             raise _Unbindable(path.text, str(exc)) from None
 
-    return read
+    return read if path.fields else read_column
 
 
 def _id_reader(path: ColumnPath) -> Read:

@@ -17,7 +17,8 @@ MAX_POSITION = 2**63
 MAX_SEED = 2**32
 MAX_LABEL = 255
 _LONGEST_TYPO = 16
-_TAKEN = frozenset((*SELECTORS, LABEL))
+_PLACE = frozenset(SELECTORS)
+_TAKEN = _PLACE | {LABEL}
 
 
 class Selectable(Protocol):
@@ -146,16 +147,14 @@ def choose(
         SplitNotFound: No such split.
         TaskNotFound: No such id.
     """
-    given = {name: value for name, value in request.items() if value is not None}
+    given = {name: value for name, value in request.items() if value is not None} if request else {}
     split = tasks.resolve_split(_text(given, "split"))
     index = _whole_number(given, "index", None)
     task_id = _text(given, "task_id")
     named = index is not None or task_id is not None
     seed = _whole_number(given, "seed", MAX_SEED if named else MAX_POSITION)
-    label = _text(given, LABEL)
-    if label is not None and len(label) > MAX_LABEL:
-        raise SelectionError(f"{LABEL} is text of at most {MAX_LABEL} characters, not of {len(label)}")
-    if not given.keys() <= _TAKEN:
+    if not given.keys() <= _PLACE:
+        _check_label(given)
         _check_others(given, tasks, split, accepted, strict)
     if task_id is not None:
         found = tasks.index_of(split, task_id)
@@ -235,6 +234,12 @@ def _check_others(given: Mapping[str, Any], tasks: Selectable, split: str, accep
             raise SelectionError(
                 f"unknown reset() argument {name!r}; did you mean {close[0]!r}? Selectors are: {', '.join(SELECTORS)}"
             )
+
+
+def _check_label(given: Mapping[str, Any]) -> None:
+    label = _text(given, LABEL)
+    if label is not None and len(label) > MAX_LABEL:
+        raise SelectionError(f"{LABEL} is text of at most {MAX_LABEL} characters, not of {len(label)}")
 
 
 def _text(given: Mapping[str, Any], name: str) -> str | None:

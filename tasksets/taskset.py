@@ -56,6 +56,7 @@ class Taskset(Mapping[str, TaskView]):
         self._lock = threading.Lock()
         self._opened: dict[str, Split] = {}
         self._default_split = default_split
+        self._names = {each.name: None for each in splits}
         if default_split is not None:
             self.resolve_split(default_split)
 
@@ -236,7 +237,7 @@ class Taskset(Mapping[str, TaskView]):
         return TaskView(self.split(split))
 
     def __iter__(self) -> Iterator[str]:
-        return (each.name for each in self.splits)
+        return iter(self._names)
 
     def __len__(self) -> int:
         return len(self.splits)
@@ -249,8 +250,7 @@ class Taskset(Mapping[str, TaskView]):
         """The split that is meant where none is named: the one asked for, else ``train``, else the first."""
         if self._default_split is not None:
             return self._default_split
-        names = list(self)
-        return "train" if "train" in names else names[0]
+        return "train" if "train" in self._names else next(iter(self._names))
 
     def resolve_split(self, split: str | None) -> str:
         """The split's name, or the default one for None.
@@ -260,7 +260,7 @@ class Taskset(Mapping[str, TaskView]):
         """
         if split is None:
             return self.default_split
-        if split not in list(self):
+        if split not in self._names:
             raise SplitNotFound(f"no split {split!r}{nearest(split, self)}")
         return split
 
@@ -272,6 +272,9 @@ class Taskset(Mapping[str, TaskView]):
             DeclarationError: The binding does not fit the columns.
             SourceError: Its files cannot be read.
         """
+        opened = self._opened.get(name) if name is not None else None
+        if opened is not None:
+            return opened
         name = self.resolve_split(name)
         with self._lock:
             if name not in self._opened:
