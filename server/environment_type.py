@@ -2,10 +2,9 @@
 
 import importlib
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import reduce
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from openenv_tasksets.environment import Accepts, Environment, accepts, method_name
 from openenv_tasksets.loaders.errors import EnvironmentNotFound
@@ -36,7 +35,7 @@ class EnvironmentType:
     """
 
     name: str
-    cls: Callable[..., Environment]
+    cls: type[Any]
     arguments: Mapping[str, Any]
     accepted: Accepts
     action: WireType
@@ -52,7 +51,8 @@ class EnvironmentType:
 
     def make(self) -> Environment:
         """A new instance."""
-        return self.cls(**self.arguments)
+        made: Environment = self.cls(**self.arguments)
+        return made
 
     @property
     def inline(self) -> bool:
@@ -99,6 +99,19 @@ class EnvironmentType:
         )
 
 
+def class_at(module: str, path: str) -> type[Any]:
+    """The class of a module by its qualified name.
+
+    Raises:
+        ImportError: There is no such module.
+        AttributeError: It has nothing of that name.
+    """
+    found: Any = importlib.import_module(module)
+    for name in path.split("."):
+        found = getattr(found, name)
+    return cast("type[Any]", found)
+
+
 def _blocking(environment: type[Any]) -> Blocking:
     declared = getattr(environment, "blocking", True)
     if declared is False or declared is True:
@@ -112,7 +125,7 @@ def _blocking(environment: type[Any]) -> Blocking:
         )
     module, path = environment.__module__, environment.__qualname__
     try:
-        found = reduce(getattr, path.split("."), importlib.import_module(module))
+        found = class_at(module, path)
     except (ImportError, AttributeError):
         found = None
     if found is not environment:

@@ -87,11 +87,11 @@ def wire_error(exc: Exception) -> WireError:
         facts.update(active_sessions=exc.active_sessions, max_sessions=exc.max_sessions)
     elif isinstance(exc, EnvironmentFailed) or not isinstance(exc, TasksetError):
         facts["error_id"] = uuid.uuid4().hex[:12]
-        logger.error("error %s: %s\n%s", facts["error_id"], message, _where(exc))
+        logger.error("error %s: %s\n%s", facts["error_id"], message, where_raised(exc))
     return WireError(code, status, message, facts)
 
 
-def _where(exc: BaseException) -> str:
+def where_raised(exc: BaseException) -> str:
     """The tracebacks of an exception and its causes, the first cause first.
 
     Without the text of foreign exceptions and without lines of code: an environment's may well hold the answer.
@@ -105,5 +105,9 @@ def _where(exc: BaseException) -> str:
     for each in reversed(chain):
         frames = traceback.walk_tb(each.__traceback__)
         lines += [f'  File "{at.f_code.co_filename}", line {line}, in {at.f_code.co_name}' for at, line in frames]
-        lines.append(f"{type(each).__name__}: {each}" if isinstance(each, TasksetError) else type(each).__name__)
+        if isinstance(each, TasksetError):
+            # Notes are ours: what another process said of it.
+            lines += [*getattr(each, "__notes__", ()), f"{type(each).__name__}: {each}"]
+        else:
+            lines.append(type(each).__name__)
     return "\n".join(lines)

@@ -4,7 +4,7 @@ import asyncio
 import inspect
 import logging
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from openenv_tasksets.environment import Environment
 from openenv_tasksets.loaders.errors import EnvironmentFailed, TimeExceeded
@@ -13,6 +13,8 @@ from openenv_tasksets.server.environment_type import EnvironmentType
 from openenv_tasksets.server.failure import failures, within
 from openenv_tasksets.server.outcome import Outcome, fields_of
 from openenv_tasksets.server.runtime import CLOSE_SECONDS
+
+Result = TypeVar("Result")
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +53,7 @@ class LocalRuntime:
                 await within(thread.call(lambda: made.append(kind.make())), timeout_s)
         except BaseException:
             # It may still be being made.
-            thread.stop(lambda: [each.close() for each in made])
+            thread.stop(lambda: made[0].close() if made else None)
             raise
         return cls(kind, made[0], thread)
 
@@ -102,7 +104,7 @@ class LocalRuntime:
         state = getattr(self._environment, "state", None)
         return {} if state is None else fields_of(state)
 
-    async def _on_thread(self, call: Callable[[], Any], timeout_s: float | None) -> Any:
+    async def _on_thread(self, call: Callable[[], Result], timeout_s: float | None) -> Result:
         assert self._thread is not None  # noqa: S101 - for the type checker
         try:
             return await within(self._thread.call(call), timeout_s)

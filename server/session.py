@@ -5,7 +5,7 @@ import logging
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -18,6 +18,7 @@ from openenv_tasksets.server.runtime import EnvironmentGone, Runtime
 
 logger = logging.getLogger(__name__)
 
+Result = TypeVar("Result")
 Select = Callable[[Mapping[str, Any]], Awaitable[Episode]]
 Start = Callable[[], Awaitable[Runtime]]
 
@@ -212,7 +213,7 @@ class Session:
             self._runtime = runtime
         return self._runtime
 
-    async def _answered(self, answer: Awaitable[Any]) -> Any:
+    async def _answered(self, answer: Awaitable[Result]) -> Result:
         """The environment's answer; an environment that is beyond use is given up, and another made when needed."""
         try:
             return await answer
