@@ -63,6 +63,7 @@ class EpisodeProtocol(asyncio.Protocol):
         self._answering: asyncio.Task[bytes | None] | None = None
         self._waiting: deque[str | bytes] = deque()
         self._buffer = bytearray()
+        self._needed = 0
         self._fragments: list[bytes] | None = None
         self._is_text = True
         self._writable = True
@@ -87,9 +88,13 @@ class EpisodeProtocol(asyncio.Protocol):
             return
         if self._buffer:
             self._buffer += data
+            if len(self._buffer) < self._needed:
+                return
             data = bytes(self._buffer)
+            self._buffer.clear()
         taken = self._take_frames(data)
-        self._buffer = bytearray(data[taken:]) if taken < len(data) else bytearray()
+        if taken < len(data):
+            self._buffer += data[taken:]
 
     def eof_received(self) -> bool:
         """The client sends no more; nothing is left to say to it."""
@@ -194,6 +199,7 @@ class EpisodeProtocol(asyncio.Protocol):
     def _take_frames(self, data: bytes) -> int:
         """Take every whole frame; how many bytes that were."""
         at, size = 0, len(data)
+        self._needed = 0
         while size - at >= 2 and self._library.state is State.OPEN:
             first, second = data[at], data[at + 1]
             head, length = 6, second & 0x7F
@@ -203,11 +209,13 @@ class EpisodeProtocol(asyncio.Protocol):
                     break
                 length = int.from_bytes(data[at + 2 : at + head - 4], "big")
             # What is wrong with a frame is seen in its first bytes, and the library's to say.
-            if length > HARD_LIMIT_BYTES or second < 0x80 or (first & 0x08 and length > 125):
+            room = HARD_LIMIT_BYTES - (self._library.current_size or 0)
+            if length > room or second < 0x80 or (first & 0x08 and length > 125):
                 self._give_to_library(data[at:])
                 return size
             end = at + head + length
             if end > size:
+                self._needed = end - at
                 break
             if (first == 0x81 or first == 0x82) and self._fragments is None:
                 payload = apply_mask(data[at + head : end], data[at + head - 4 : at + head])
