@@ -24,7 +24,10 @@ def run_eagerly(
     except StopIteration as done:
         result: Result = done.value
         return result
-    return run(_rest(coroutine, waited_for))
+    task = run(_rest(coroutine, waited_for))
+    # One that is cancelled before its first turn never came to the coroutine.
+    task.add_done_callback(lambda _task: coroutine.close())
+    return task
 
 
 async def _rest(coroutine: Coroutine[Any, Any, Result], waited_for: Any) -> Result:

@@ -357,11 +357,14 @@ def test_frames_that_come_during_a_step_wait_for_it(url):
 
 
 def test_a_client_that_answers_no_ping_is_gone(hosts, serve, transport):
-    settings = {"ws_ping_interval": 0.1, "ws_ping_timeout": 0.1}
-    with serve(create_app(hosts), transport, **settings) as url, Raw(url) as silent:
-        with connect(url.replace("http", "ws") + "/quiz/ws") as alive:
-            while (seen := silent.frame()) is not None:
-                assert seen[0] in (PING, CLOSE)
-            time.sleep(0.5)
-            alive.send(STATE.decode())
-            assert json.loads(alive.recv(timeout=30))["type"] == "state"
+    app = create_app(hosts)
+    with (
+        serve(app, transport, ws_ping_interval=0.1, ws_ping_timeout=0.1) as url,
+        Raw(url) as silent,
+        connect(url.replace("http", "ws") + "/quiz/ws") as alive,
+    ):
+        while (seen := silent.frame()) is not None:
+            assert seen[0] in (PING, CLOSE)
+        time.sleep(0.5)
+        alive.send(STATE.decode())
+        assert json.loads(alive.recv(timeout=30))["type"] == "state"
