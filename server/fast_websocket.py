@@ -248,8 +248,10 @@ class EpisodeProtocol(asyncio.Protocol):
             self._flush()
             return
         self._waiting.append(message)
-        if self._turn is None:
+        if self._turn is None and self._answering is None:
             self._answer_waiting()
+        else:
+            self._pace()
 
     # Answers
 

@@ -1,6 +1,7 @@
 """Serves an application until it is told to stop: the socket, uvicorn, and the two signals."""
 
 import errno
+import gc
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -72,6 +73,9 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        # What was loaded stays: the collector need not look at it again and again.
+        gc.collect()
+        gc.freeze()
         self._on_ready()
 
 

@@ -120,7 +120,7 @@ class Session:
             # From here on the old episode is over, whatever the environment does.
             self._episode, self._last = None, None
             self._lifecycle.lost()
-            runtime = await self._running()
+            runtime = self._runtime or await self._running()
             seconds = _least(self._limits.episode_seconds, self._call_seconds)
             outcome = await self._answered(runtime.reset(episode.arguments, seconds))
             self._episode, self._last = episode, outcome
@@ -155,7 +155,7 @@ class Session:
                 self.used_at = self._clock()
                 outcome = msgspec.structs.replace(self._last, reward=None, done=False)
             else:
-                runtime = await self._running()
+                runtime = self._runtime or await self._running()
                 outcome = await self._answered(runtime.step(action, _least(left, seconds)))
             limit = self._lifecycle.stepped(self.used_at, done=outcome.done)
             if limit is not None:

@@ -30,6 +30,8 @@ from openenv_tasksets.template import parse_template
 RESET_COLUMN = "openenv_reset"
 TASK_COLUMN = "task"
 SPEC_KEYS = ("id", "split", "index", "row")
+_COMPOUND = (dict, list)
+_NO_GOLD = Hidden({})
 
 
 class _Unbindable(Exception):
@@ -102,7 +104,7 @@ class Binding:
                 visible=visible,
                 public={name: bound.read(prepared) for name, bound in self.public.items()} if self.public else {},
                 hidden=Hidden(hidden),
-                gold=Hidden({name: read(prepared) for name, read in self._gold.items()} if self._gold else {}),
+                gold=Hidden({name: read(prepared) for name, read in self._gold.items()}) if self._gold else _NO_GOLD,
             )
 
     def task_id(self, row: Row, place: RowPlace) -> str:
@@ -264,20 +266,15 @@ class _Compiler:
 
     def _value(self, path: ColumnPath) -> Read:
         """Reads what is at the path as a whole, without the nulls that are only Arrow's."""
-        read = _reader(path)
         if self.task.keep_nulls:
-            return read
+            return _reader(path)
         kept = frozenset(
             each.fields[len(path.fields) :] if path.covers(each) else ()
             for each in self.json_paths
             if path.covers(each) or each.covers(path)
         )
 
-        def read_kept(row: Row) -> Any:
-            value = read(row)
-            return _drop_nulls(value, kept) if isinstance(value, dict | list) else value
-
-        return read_kept
+        return _reader(path, lambda value: _drop_nulls(value, kept))
 
     def _template(self, text: str, where: str) -> Read:
         template = parse_template(text)
@@ -300,20 +297,23 @@ class _Compiler:
         self.issues.append(Issue(f"{self.path}.{where}", message))
 
 
-def _reader(path: ColumnPath) -> Read:
+def _reader(path: ColumnPath, change: Callable[[Any], Any] | None = None) -> Read:
+    """Reads what is at the path; ``change`` is for values that are made of others."""
     column = path.column
 
     def read_column(row: Row) -> Any:
         try:
-            return row[column]
+            value = row[column]
         except KeyError:
             raise _Unbindable(path.text, f"the row has no column {column!r}") from None
+        return change(value) if change is not None and isinstance(value, _COMPOUND) else value
 
     def read(row: Row) -> Any:
         try:
-            return path.read(row)
+            value = path.read(row)
         except PathMissing as exc:
             raise _Unbindable(path.text, str(exc)) from None
+        return change(value) if change is not None and isinstance(value, _COMPOUND) else value
 
     return read if path.fields else read_column
 

@@ -147,7 +147,12 @@ def choose(
         SplitNotFound: No such split.
         TaskNotFound: No such id.
     """
-    given = {name: value for name, value in request.items() if value is not None} if request else {}
+    given = {name: value for name, value in request.items() if value is not None}
+    if not given:
+        split = tasks.resolve_split(None)
+        position = _unseeded(next_position, split)
+        epoch, index = tasks.locate(split, position)
+        return Choice(split, index, position, epoch, given, None)
     split = tasks.resolve_split(_text(given, "split"))
     index = _whole_number(given, "index", None)
     task_id = _text(given, "task_id")
@@ -190,14 +195,13 @@ def read(choice: Choice, tasks: Selectable, accepted: Accepts, *, strict: bool =
     label = given.get(LABEL)
     arguments: dict[str, Any] = {}
     ignored = []
-    if not given.keys() <= _TAKEN:
-        for name, value in given.items():
-            if name in _TAKEN:
-                continue
-            if name in bound or name not in accepted:
-                ignored.append(name)
-            else:
-                arguments[name] = value
+    for name, value in given.items():
+        if name in _TAKEN:
+            continue
+        if name in bound or name not in accepted:
+            ignored.append(name)
+        else:
+            arguments[name] = value
     if strict and ignored:
         raise SelectionError(
             f"reset() argument {min(ignored)!r} would be ignored, and this server is strict; "
