@@ -48,6 +48,7 @@ POSITIONS = range(MAX_POSITION + 1)
 
 _EXACT_SIZE = 32
 _ROUNDS = 12
+_AHEAD = 256
 _MASK = 2**64 - 1
 _MULTIPLIER_1 = 0xBF58476D1CE4E5B9
 _MULTIPLIER_2 = 0x94D049BB133111EB
@@ -152,8 +153,10 @@ class Order:
         self.kind = kind
         self.identity = identity
         self._in_order = kind == "sequential" or self.size == 1
-        # One attribute, replaced as a whole: threads see an old pair or a new one, never half of each.
+        # Each is replaced as a whole: threads see an old pair or a new one, never half of each.
         self._recent: tuple[int, Permutation] | None = None
+        self._ahead: tuple[int, list[int]] = (0, [])
+        self._last = -2
 
     @property
     def stop(self) -> int:
@@ -167,8 +170,21 @@ class Order:
             TypeError: ``position`` is not an integer.
             ValueError: ``position`` is out of range.
         """
-        epoch, place = divmod(whole("position", position, POSITIONS), self.size)
-        return epoch, place if self._in_order else self._permutation(epoch)(place)
+        position = whole("position", position, POSITIONS)
+        epoch, place = divmod(position, self.size)
+        if self._in_order:
+            return epoch, place
+        start, indices = self._ahead
+        if 0 <= position - start < len(indices):
+            return epoch, indices[position - start]
+        if position != self._last + 1:
+            self._last = position
+            return epoch, self._permutation(epoch)(place)
+        # Whoever walks on will do so again: a batch costs little more than one.
+        indices = self.batch(range(position, min(position + _AHEAD, MAX_POSITION + 1))).tolist()
+        self._ahead = (position, indices)
+        self._last = position + len(indices) - 1
+        return epoch, indices[0]
 
     def index(self, position: int) -> int:
         """The index at a position in [0, 2**63); raises as ``locate`` does."""

@@ -144,8 +144,8 @@ class ListRows:
         return [self[index] for index in indices]
 
     def is_hot(self, index: int) -> bool:  # noqa: ARG002 - the protocol's
-        """True: they are in memory."""
-        return True
+        """Whether they are in a list; another source's way to a row is its own."""
+        return isinstance(self._rows, list | tuple)
 
     def project(self, columns: Sequence[str]) -> "ListRows":
         """The same rows, showing only ``columns``."""

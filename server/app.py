@@ -1,20 +1,28 @@
 """The application: every hosted environment's routes, in one FastAPI app."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, WebSocket
 from fastapi.exceptions import RequestValidationError
+from starlette.types import Receive, Scope, Send
 
 from openenv_tasksets.declaration import RESERVED_IDS
 from openenv_tasksets.loaders.errors import TasksetError
+from openenv_tasksets.server.fast_http import FastHttp
 from openenv_tasksets.server.host import Host
 from openenv_tasksets.server.http import Mode, http_routes
+from openenv_tasksets.server.http_episode import HttpEpisodes
 from openenv_tasksets.server.json_response import bad_request, error_response
 from openenv_tasksets.server.task_api import task_api
 from openenv_tasksets.server.websocket import serve_websocket
 
+_TITLE = "OpenEnv Environment HTTP API"
+_VERSION = "1.0.0"
 
-def create_app(hosts: Sequence[Host], *, mode: Mode = "simulation") -> FastAPI:
+
+def create_app(hosts: Sequence[Host], *, mode: Mode = "simulation") -> "Application":
     """Serve hosts over OpenEnv's API.
 
     One host is served at the root and, like several, under ``/{id}``: a client's base URL may be either.
@@ -27,7 +35,7 @@ def create_app(hosts: Sequence[Host], *, mode: Mode = "simulation") -> FastAPI:
         TasksetError: No host, two of one id, or an id that collides with a route.
     """
     by_id = _by_id(hosts)
-    root = _new_app("OpenEnv Environment HTTP API")
+    root = Application(hosts, mode)
     root.include_router(task_api(by_id))
     if len(hosts) == 1:
         _add_environment(root, hosts[0], mode)
@@ -38,11 +46,39 @@ def create_app(hosts: Sequence[Host], *, mode: Mode = "simulation") -> FastAPI:
             return {"status": "healthy"}
 
     for host in hosts:
-        prefixed = _new_app(f"OpenEnv Environment HTTP API: {host.id}")
+        prefixed = FastAPI(title=f"{_TITLE}: {host.id}", version=_VERSION)
+        _add_handlers(prefixed)
         prefixed.include_router(task_api({host.id: host}))
         _add_environment(prefixed, host, mode)
         root.mount(f"/{host.id}", prefixed)
     return root
+
+
+class Application(FastAPI):
+    """The application of one or several hosts.
+
+    Attributes:
+        hosts: By the path before their routes; the root's is empty.
+    """
+
+    def __init__(self, hosts: Sequence[Host], mode: Mode) -> None:
+        super().__init__(title=_TITLE, version=_VERSION, lifespan=_until_closed)
+        _add_handlers(self)
+        self.hosts = {f"/{host.id}": host for host in hosts}
+        if len(hosts) == 1:
+            self.hosts[""] = hosts[0]
+        episodes = {path: HttpEpisodes(host) for path, host in self.hosts.items()}
+        self._http = FastHttp(super().__call__, episodes if mode == "simulation" else {})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or serve one connection."""
+        await (self._http if scope["type"] == "http" else super().__call__)(scope, receive, send)
+
+
+@asynccontextmanager
+async def _until_closed(app: "Application") -> AsyncIterator[None]:
+    yield
+    await asyncio.gather(*(host.sessions.close() for host in set(app.hosts.values())))
 
 
 def _add_environment(app: FastAPI, host: Host, mode: Mode) -> None:
@@ -53,12 +89,10 @@ def _add_environment(app: FastAPI, host: Host, mode: Mode) -> None:
         await serve_websocket(websocket, host)
 
 
-def _new_app(title: str) -> FastAPI:
-    app = FastAPI(title=title, version="1.0.0")
+def _add_handlers(app: FastAPI) -> None:
     app.add_exception_handler(TasksetError, error_response)
     app.add_exception_handler(RequestValidationError, bad_request)
     app.add_exception_handler(Exception, error_response)
-    return app
 
 
 def _by_id(hosts: Sequence[Host]) -> dict[str, Host]:

@@ -1,11 +1,16 @@
 """What is known of an environment class before any instance is made: signature, types, how to call it."""
 
-from collections.abc import Callable, Mapping
+import importlib
+import inspect
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, cast
 
 from openenv_tasksets.environment import Accepts, Environment, accepts, method_name
+from openenv_tasksets.loaders.errors import EnvironmentNotFound
 from openenv_tasksets.server.wire_type import WireType, method_types, wire_type
+
+Blocking = Literal[False, "thread", "process"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +19,8 @@ class EnvironmentType:
 
     Attributes:
         name: The class's name.
-        make: Makes an instance.
+        cls: The class.
+        arguments: Its constructor's, by name.
         accepted: What its reset() takes.
         action: The action's type.
         observation: The type that step() returns.
@@ -22,13 +28,15 @@ class EnvironmentType:
         state: The type of ``state``.
         reset_method: ``reset`` or ``reset_async``.
         step_method: ``step`` or ``step_async``.
-        blocking: Whether calls must be kept off the event loop.
+        blocking: Where its calls run: False is on the event loop, else a thread or a process of its own.
+        asynchronous: Whether reset and step are coroutines, which run on the event loop in any case.
         concurrent: Whether several instances may live at once.
         executes_rows: Whether it runs code from the rows.
     """
 
     name: str
-    make: Callable[[], Environment]
+    cls: type[Any]
+    arguments: Mapping[str, Any]
     accepted: Accepts
     action: WireType
     observation: WireType
@@ -36,9 +44,20 @@ class EnvironmentType:
     state: WireType
     reset_method: str
     step_method: str
-    blocking: bool
+    blocking: Blocking
+    asynchronous: tuple[bool, bool]
     concurrent: bool
     executes_rows: bool
+
+    def make(self) -> Environment:
+        """A new instance."""
+        made: Environment = self.cls(**self.arguments)
+        return made
+
+    @property
+    def inline(self) -> bool:
+        """Whether every call is a plain one on the event loop, so that nothing is ever waited for."""
+        return self.blocking is False and not any(self.asynchronous)
 
     @classmethod
     def of(cls, environment: type[Any], arguments: Mapping[str, Any] | None = None) -> "EnvironmentType":
@@ -47,16 +66,23 @@ class EnvironmentType:
         Args:
             environment: The class.
             arguments: Its constructor's, by name; None is none.
+
+        Raises:
+            EnvironmentNotFound: Its ``blocking`` is none of the four values, or it asks for a process of its own and
+                cannot be imported there.
         """
         reset, step = method_name(environment, "reset"), method_name(environment, "step")
         action, observation = method_types(environment, step)
         _, reset_observation = method_types(environment, reset)
         _, state = method_types(environment, "state")
         name = environment.__name__
+        blocking = _blocking(environment)
+        asynchronous = tuple(inspect.iscoroutinefunction(getattr(environment, each)) for each in (reset, step))
         step_type = wire_type(observation, f"{name}Observation")
         return cls(
             name=name,
-            make=lambda: environment(**(arguments or {})),
+            cls=environment,
+            arguments=dict(arguments or {}),
             accepted=accepts(getattr(environment, reset), skip_self=True),
             action=wire_type(action, f"{name}Action"),
             observation=step_type,
@@ -66,7 +92,45 @@ class EnvironmentType:
             state=wire_type(state, "State"),
             reset_method=reset,
             step_method=step,
-            blocking=bool(getattr(environment, "blocking", True)),
+            blocking=blocking,
+            asynchronous=(asynchronous[0], asynchronous[1]),
             concurrent=bool(getattr(environment, "SUPPORTS_CONCURRENT_SESSIONS", True)),
             executes_rows=bool(getattr(environment, "executes_rows", False)),
         )
+
+
+def class_at(module: str, path: str) -> type[Any]:
+    """The class of a module by its qualified name.
+
+    Raises:
+        ImportError: There is no such module.
+        AttributeError: It has nothing of that name.
+    """
+    found: Any = importlib.import_module(module)
+    for name in path.split("."):
+        found = getattr(found, name)
+    return cast("type[Any]", found)
+
+
+def _blocking(environment: type[Any]) -> Blocking:
+    declared = getattr(environment, "blocking", True)
+    if declared is False or declared is True:
+        return "thread" if declared else False
+    if declared == "thread":
+        return "thread"
+    if declared != "process":
+        raise EnvironmentNotFound(
+            f"environment {environment.__name__!r} has blocking = {declared!r:.60}; "
+            "expected False, True, 'thread' or 'process'"
+        )
+    module, path = environment.__module__, environment.__qualname__
+    try:
+        found = class_at(module, path)
+    except (ImportError, AttributeError):
+        found = None
+    if found is not environment:
+        raise EnvironmentNotFound(
+            f"environment {environment.__name__!r} has blocking = 'process', but {module}:{path} is not where another "
+            "process finds it; define the class at the top of a module that can be imported"
+        )
+    return "process"

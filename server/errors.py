@@ -16,9 +16,12 @@ from openenv_tasksets.loaders.errors import (
     TasksetError,
     TimeExceeded,
 )
-from openenv_tasksets.server.host import CapacityReached
+from openenv_tasksets.server.session import SessionEnded
+from openenv_tasksets.server.sessions import CapacityReached
 
 logger = logging.getLogger(__name__)
+
+RETRY_AFTER_S = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,14 @@ class WireError:
     def http_body(self) -> dict[str, Any]:
         """The body of an HTTP error."""
         facts = dict(self.facts)
-        return {"detail": facts.pop("errors", self.message), **facts}
+        detail = facts.pop("errors", self.message)
+        # A 404 or 503 may come from elsewhere too; OpenEnv's other errors have no code over HTTP.
+        code = {"code": self.code} if self.code in ("SESSION_ERROR", "CAPACITY_REACHED") else {}
+        return {"detail": detail, **code, **facts}
+
+    def http_headers(self) -> dict[str, str]:
+        """The headers of an HTTP error: when to try again, where that may help."""
+        return {"retry-after": str(RETRY_AFTER_S)} if self.status == 503 else {}
 
 
 _TABLE: dict[type[BaseException], tuple[str, int]] = {
@@ -54,6 +64,7 @@ _TABLE: dict[type[BaseException], tuple[str, int]] = {
     PolicyError: ("VALIDATION_ERROR", 422),
     ResetNeeded: ("RESET_NEEDED", 409),
     TimeExceeded: ("TIME_EXCEEDED", 504),
+    SessionEnded: ("SESSION_ERROR", 404),
     CapacityReached: ("CAPACITY_REACHED", 503),
     Exception: ("EXECUTION_ERROR", 500),
 }
@@ -76,11 +87,11 @@ def wire_error(exc: Exception) -> WireError:
         facts.update(active_sessions=exc.active_sessions, max_sessions=exc.max_sessions)
     elif isinstance(exc, EnvironmentFailed) or not isinstance(exc, TasksetError):
         facts["error_id"] = uuid.uuid4().hex[:12]
-        logger.error("error %s: %s\n%s", facts["error_id"], message, _where(exc))
+        logger.error("error %s: %s\n%s", facts["error_id"], message, where_raised(exc))
     return WireError(code, status, message, facts)
 
 
-def _where(exc: BaseException) -> str:
+def where_raised(exc: BaseException) -> str:
     """The tracebacks of an exception and its causes, the first cause first.
 
     Without the text of foreign exceptions and without lines of code: an environment's may well hold the answer.
@@ -94,5 +105,9 @@ def _where(exc: BaseException) -> str:
     for each in reversed(chain):
         frames = traceback.walk_tb(each.__traceback__)
         lines += [f'  File "{at.f_code.co_filename}", line {line}, in {at.f_code.co_name}' for at, line in frames]
-        lines.append(f"{type(each).__name__}: {each}" if isinstance(each, TasksetError) else type(each).__name__)
+        if isinstance(each, TasksetError):
+            # Notes are ours: what another process said of it.
+            lines += [*getattr(each, "__notes__", ()), f"{type(each).__name__}: {each}"]
+        else:
+            lines.append(type(each).__name__)
     return "\n".join(lines)

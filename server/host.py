@@ -1,39 +1,27 @@
 """A host: one taskset bound to one environment class, and what all its sessions share."""
 
+import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from openenv_tasksets.consent import Consent
 from openenv_tasksets.declaration import Limits
 from openenv_tasksets.environment import check_arguments
-from openenv_tasksets.episode import Episode, select
+from openenv_tasksets.episode import Choice, Episode, choose, read
 from openenv_tasksets.loaders.errors import TasksetError
+from openenv_tasksets.loaders.order import MAX_POSITION
 from openenv_tasksets.position_counter import PositionCounter
 from openenv_tasksets.server.environment_type import EnvironmentType
-from openenv_tasksets.server.runtime import Runtime
-from openenv_tasksets.server.session import Session
+from openenv_tasksets.server.runtime import Runtime, start_runtime
+from openenv_tasksets.server.session import Session, new_session_id
+from openenv_tasksets.server.sessions import Sessions, Tell
 from openenv_tasksets.taskset import Taskset
 
 Unseeded = Literal["next", "refuse"]
 DEFAULT_MAX_SESSIONS = 1024
-
-
-class CapacityReached(TasksetError):
-    """Every session is taken.
-
-    Attributes:
-        active_sessions: How many there are.
-        max_sessions: How many there may be.
-    """
-
-    def __init__(self, active_sessions: int, max_sessions: int) -> None:
-        super().__init__(
-            f"Server at capacity: {active_sessions}/{max_sessions} sessions active. Cannot accept new connections."
-        )
-        self.active_sessions = active_sessions
-        self.max_sessions = max_sessions
+DEFAULT_SESSION_TIMEOUT_S = 1800.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +33,19 @@ class HostSettings:
         unseeded: A reset() that names no task gets the ``next`` position, or is ``refuse``d.
         start_position: The first position that is handed out so, >= 0.
         strict_reset: Refuse reset() arguments that would be ignored.
+        session_timeout: A session unused for so many seconds is ended, > 0; None never ends one.
+        grace_seconds: For how long a session whose connection broke keeps its slot and may be taken up again, >= 0.
+        step_timeout: Seconds that an environment may take to be made, for a reset() or for a step(), > 0; None is
+            any time. It cannot interrupt one that is called on the event loop.
     """
 
     max_sessions: int | None = None
     unseeded: Unseeded = "next"
     start_position: int = 0
     strict_reset: bool = False
+    session_timeout: float | None = DEFAULT_SESSION_TIMEOUT_S
+    grace_seconds: float = 0.0
+    step_timeout: float | None = None
 
 
 class Host:
@@ -86,9 +81,14 @@ class Host:
         self.kind = EnvironmentType.of(environment, declared if arguments is None else arguments)
         (consent or Consent()).check(taskset.environment, executes_rows=self.kind.executes_rows, variables=os.environ)
         self.max_sessions = self._capacity(self.settings.max_sessions)
-        self.active_sessions = 0
+        self.sessions = Sessions(
+            self.max_sessions,
+            idle_seconds=self.settings.session_timeout,
+            grace_seconds=self.settings.grace_seconds,
+        )
         self._limits = Limits() if taskset.environment.task is None else taskset.environment.task.limits
-        self._positions = PositionCounter(self.settings.start_position)
+        positions = PositionCounter(self.settings.start_position)
+        self._next = None if self.settings.unseeded == "refuse" else positions.next
         self._check_first_tasks()
 
     @property
@@ -97,37 +97,74 @@ class Host:
         declared = self.taskset.environment
         return declared.description or declared.title or f"{self.kind.name} environment"
 
-    async def open_session(self) -> Session:
+    @property
+    def active_sessions(self) -> int:
+        """How many slots are taken."""
+        return self.sessions.taken
+
+    async def open_session(
+        self, session_id: str | None = None, *, kept: bool = False, holder: Tell | None = None
+    ) -> Session:
         """Take a slot and make an environment for it; ``release`` gives both back.
+
+        Args:
+            session_id: The id to give it; None makes one.
+            kept: As in ``Sessions.open``.
+            holder: As in ``Sessions.open``.
 
         Raises:
             CapacityReached: No slot is free.
             EnvironmentFailed: The environment's constructor raised.
+            TimeExceeded: The environment's constructor took too long.
         """
-        if self.active_sessions >= self.max_sessions:
-            raise CapacityReached(self.active_sessions, self.max_sessions)
-        self.active_sessions += 1
-        try:
-            return await self.unlisted_session()
-        except BaseException:
-            self.active_sessions -= 1
-            raise
+
+        async def make() -> Session:
+            return Session(
+                session_id or new_session_id(),
+                await self._start(),
+                self._start,
+                self.episode,
+                self._limits,
+                call_seconds=self.settings.step_timeout,
+                inline=self.kind.inline,
+            )
+
+        return await self.sessions.open(make, kept=kept, holder=holder)
 
     async def release(self, session: Session) -> None:
         """Close a session of ``open_session`` and free its slot."""
-        try:
-            await session.close()
-        finally:
-            self.active_sessions -= 1
+        await self.sessions.release(session)
 
-    async def unlisted_session(self) -> Session:
-        """A session outside the count, for one HTTP request; the caller closes it."""
-        return Session(self.kind, await Runtime.start(self.kind), self.select, self._limits)
+    async def episode(self, request: Mapping[str, Any]) -> Episode:
+        """What a reset()'s arguments select, read on a thread where it cannot be had without waiting.
+
+        Raises:
+            SelectionError: As ``openenv_tasksets.episode.select`` does.
+            RowError: The row cannot become a task.
+        """
+        if request.get("task_id") is not None and not self._ids_are_read(request):
+            return await asyncio.to_thread(self.select, request)
+        choice = self._choose(request)
+        if self.taskset.is_hot(choice.split, choice.index):
+            return self._read(choice)
+        return await asyncio.to_thread(self._read, choice)
 
     def select(self, request: Mapping[str, Any]) -> Episode:
-        """What a reset()'s arguments select; see ``openenv_tasksets.episode.select``. Thread-safe."""
-        next_position = None if self.settings.unseeded == "refuse" else self._positions.next
-        return select(request, self.taskset, self.kind.accepted, next_position, strict=self.settings.strict_reset)
+        """As ``episode``, on the calling thread. Thread-safe."""
+        return self._read(self._choose(request))
+
+    def _start(self) -> Coroutine[Any, Any, Runtime]:
+        return start_runtime(self.kind, self.settings.step_timeout)
+
+    def _choose(self, request: Mapping[str, Any]) -> Choice:
+        return choose(request, self.taskset, self.kind.accepted, self._next, strict=self.settings.strict_reset)
+
+    def _read(self, choice: Choice) -> Episode:
+        return read(choice, self.taskset, self.kind.accepted, strict=self.settings.strict_reset)
+
+    def _ids_are_read(self, request: Mapping[str, Any]) -> bool:
+        split = request.get("split")
+        return isinstance(split, str | None) and self.taskset.split(split).ids_are_read
 
     def _capacity(self, wanted: int | None) -> int:
         if wanted is None:
@@ -142,8 +179,16 @@ class Host:
         return wanted
 
     def _check_first_tasks(self) -> None:
-        """Open every split and bind its first row: what is wrong with all rows is said before serving."""
+        """Open every split and bind its first row: what is wrong with all rows is said before serving.
+
+        Also reads the files once, for the order's key: not to be the first reset's wait.
+        """
         for name in self.taskset:
             if self.taskset.num_tasks(name):
                 task = self.taskset.task(name, 0)
                 check_arguments(self.kind.accepted, task.arguments(), self.kind.name)
+                # Two in a row, so that also what walks ahead is ready.
+                for position in range(
+                    self.settings.start_position, min(self.settings.start_position + 2, MAX_POSITION)
+                ):
+                    self.taskset.locate(name, position)

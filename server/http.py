@@ -1,21 +1,23 @@
-"""OpenEnv's HTTP routes for one environment. Each request to /reset, /step and /state has an environment of its own."""
+"""OpenEnv's HTTP routes for one environment."""
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from typing import Any, Literal
+from collections.abc import Coroutine, Mapping
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Body, Request
+from fastapi import APIRouter, Body, Header, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from openenv_tasksets.server.host import Host
+from openenv_tasksets.server.http_episode import Answer, ClientGone, HttpEpisodes
 from openenv_tasksets.server.json_response import json_response
 from openenv_tasksets.server.mcp import answer_rpc
-from openenv_tasksets.server.outcome import Outcome
-from openenv_tasksets.server.runtime import Runtime
 from openenv_tasksets.server.wire import FrameError, decode_json
 
 Mode = Literal["simulation", "production"]
+
+_SESSION = "The session, by the id that /reset gave; without one, the request has an environment of its own."
+_SessionHeader = Annotated[str | None, Header(alias="X-Session-Id", description=_SESSION)]
+CLIENT_CLOSED_REQUEST = 499
 
 
 class ResetRequest(BaseModel):
@@ -25,6 +27,7 @@ class ResetRequest(BaseModel):
 
     seed: int | None = Field(default=None, ge=0, strict=True, description="A position in the split's stream.")
     episode_id: str | None = Field(default=None, max_length=255, description="The client's label.")
+    session_id: str | None = Field(default=None, description="As the header X-Session-Id.")
 
 
 class StepRequest(BaseModel):
@@ -35,6 +38,7 @@ class StepRequest(BaseModel):
     action: dict[str, Any] = Field(description="Conforms to the environment's action schema.")
     timeout_s: float | None = Field(default=None, gt=0, description="Seconds to wait for the environment.")
     request_id: str | None = Field(default=None, max_length=255, description="The client's label.")
+    session_id: str | None = Field(default=None, description="As the header X-Session-Id.")
 
 
 def http_routes(host: Host, mode: Mode) -> APIRouter:
@@ -69,49 +73,41 @@ def http_routes(host: Host, mode: Mode) -> APIRouter:
         return json_response(answer_rpc(message))
 
     if mode == "simulation":
-        _add_episode_routes(router, host)
+        _add_episode_routes(router, HttpEpisodes(host))
     return router
 
 
-def _add_episode_routes(router: APIRouter, host: Host) -> None:
+def _add_episode_routes(router: APIRouter, episodes: HttpEpisodes) -> None:
     @router.post("/reset", tags=["Environment Control"])
-    async def reset(request: ResetRequest = Body(default_factory=ResetRequest)) -> Response:  # noqa: B008
-        session = await host.unlisted_session()
-        try:
-            outcome = await session.reset(request.model_dump(exclude_unset=True))
-        finally:
-            await session.close()
-        return _observation(outcome)
+    async def reset(
+        http: Request,
+        request: ResetRequest = Body(default_factory=ResetRequest),  # noqa: B008
+        x_session_id: _SessionHeader = None,
+    ) -> Response:
+        data = request.model_dump(exclude_unset=True)
+        in_body = data.pop("session_id", None)
+        return await _response(episodes.reset(data, x_session_id or in_body, http.receive))
 
     @router.post("/step", tags=["Environment Control"])
-    async def step(request: StepRequest) -> Response:
-        async with _fresh_environment(host) as runtime:
-            return _observation(await runtime.step(request.action, request.timeout_s))
+    async def step(http: Request, request: StepRequest, x_session_id: _SessionHeader = None) -> Response:
+        session_id = x_session_id or request.session_id
+        return await _response(episodes.step(request.action, request.timeout_s, session_id, http.receive))
 
     @router.get("/state", tags=["State Management"])
-    async def state() -> Response:
-        session = await host.unlisted_session()
-        try:
-            return json_response(await session.state())
-        finally:
-            await session.close()
+    async def state(
+        http: Request,
+        x_session_id: _SessionHeader = None,
+        session_id: Annotated[str | None, Query(description="As the header X-Session-Id.")] = None,
+    ) -> Response:
+        return await _response(episodes.state(x_session_id or session_id, http.receive))
 
 
-@asynccontextmanager
-async def _fresh_environment(host: Host) -> AsyncIterator[Runtime]:
-    runtime = await Runtime.start(host.kind)
+async def _response(answer: Coroutine[Any, Any, Answer]) -> Response:
     try:
-        yield runtime
-    finally:
-        await runtime.close()
-
-
-def _observation(outcome: Outcome) -> Response:
-    reward = outcome.reward
-    wire = outcome.to_wire()
-    return json_response(
-        {**wire, "reward": None if reward is None else float(reward), "metadata": wire.get("metadata")}
-    )
+        found = await answer
+    except ClientGone:
+        return Response(status_code=CLIENT_CLOSED_REQUEST)
+    return Response(found.body, found.status, dict(found.headers), "application/json")
 
 
 def _metadata(host: Host) -> dict[str, Any]:

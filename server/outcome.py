@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -13,8 +12,7 @@ from openenv_tasksets.loaders.errors import EnvironmentFailed
 Reward = bool | int | float | None
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """One answer of an environment.
 
     Attributes:
@@ -39,10 +37,8 @@ class Outcome:
         fields = fields_of(observation)
         reward = fields.pop("reward", None)
         done = fields.pop("done", False)
-        if hasattr(reward, "item"):  # a scalar of numpy or torch
-            reward = reward.item()
-        if not isinstance(reward, bool | int | float | None):
-            raise EnvironmentFailed(f"the environment gave a reward of type {type(reward).__name__}, not a number")
+        if reward is not None and type(reward) is not float:
+            reward = _number(reward)
         return cls(fields, reward, bool(done))
 
     @property
@@ -54,7 +50,8 @@ class Outcome:
     def truncated(self, limit: str) -> "Outcome":
         """The same outcome ended by a limit; the metadata say so to clients that know only ``done``."""
         metadata = {**(self.metadata or {}), "truncated": True, "truncated_by": limit}
-        return dataclasses.replace(self, observation={**self.observation, "metadata": metadata}, truncated_by=limit)
+        observation = {**self.observation, "metadata": metadata}
+        return msgspec.structs.replace(self, observation=observation, truncated_by=limit)
 
     def to_wire(self) -> dict[str, Any]:
         """The ``data`` of an observation frame, in OpenEnv's form."""
@@ -63,9 +60,18 @@ class Outcome:
             "reward": self.reward,
             "done": self.done or self.truncated_by is not None,
         }
-        if self.metadata is not None:
-            data["metadata"] = self.metadata
+        metadata = self.metadata
+        if metadata is not None:
+            data["metadata"] = metadata
         return data
+
+
+def _number(reward: Any) -> Reward:
+    if hasattr(reward, "item"):  # a scalar of numpy or torch
+        reward = reward.item()
+    if not isinstance(reward, bool | int | float | None):
+        raise EnvironmentFailed(f"the environment gave a reward of type {type(reward).__name__}, not a number")
+    return reward
 
 
 def fields_of(value: Any) -> dict[str, Any]:
@@ -74,6 +80,8 @@ def fields_of(value: Any) -> dict[str, Any]:
     Raises:
         EnvironmentFailed: It is none of the forms that an environment may return.
     """
+    if type(value) is dict:
+        return value.copy()
     if isinstance(value, msgspec.Struct):
         return msgspec.structs.asdict(value)
     if isinstance(value, Mapping):

@@ -1,22 +1,28 @@
 """Serves an application until it is told to stop: the socket, uvicorn, and the two signals."""
 
 import errno
+import gc
 import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any, Literal
 
 import uvicorn
-from fastapi import FastAPI
 
 from openenv_tasksets.loaders.errors import TasksetError
+from openenv_tasksets.server.app import Application
+from openenv_tasksets.server.conversation import HARD_LIMIT_BYTES
+from openenv_tasksets.server.fast_websocket import protocol_for
 
-MAX_FRAME_BYTES = 16 * 2**20
+Transport = Literal["fast", "plain"]
 _BACKLOG = 2048
 _GRACE_S = 10
 
 
-def serve(app: FastAPI, *, host: str, port: int, on_ready: Callable[[str], None]) -> None:
+def serve(
+    app: Application, *, host: str, port: int, on_ready: Callable[[str], None], transport: Transport = "fast"
+) -> None:
     """Serve until SIGINT or SIGTERM; then let running answers finish, for at most ten seconds, and return.
 
     To be called on the main thread. Logging is the caller's to set up.
@@ -26,6 +32,7 @@ def serve(app: FastAPI, *, host: str, port: int, on_ready: Callable[[str], None]
         host: Address to listen on.
         port: In [0, 65535]; 0 takes a free one.
         on_ready: Called once with the base URL, without a trailing slash, when connections are accepted.
+        transport: As in ``uvicorn_config``.
 
     Raises:
         TasksetError: The address is taken or not one of this machine's.
@@ -33,16 +40,28 @@ def serve(app: FastAPI, *, host: str, port: int, on_ready: Callable[[str], None]
     listener = _listen(host, port)
     shown = f"[{host}]" if ":" in host else host
     url = f"http://{shown}:{listener.getsockname()[1]}"
-    config = uvicorn.Config(
-        app,
-        ws="websockets-sansio",
-        ws_max_size=MAX_FRAME_BYTES,
-        log_config=None,
-        access_log=False,
-        timeout_graceful_shutdown=_GRACE_S,
-    )
+    config = uvicorn_config(app, transport)
     with listener, _stopped_is_done():
         _Server(config, lambda: on_ready(url)).run(sockets=[listener])
+
+
+def uvicorn_config(app: Application, transport: Transport = "fast", **settings: Any) -> uvicorn.Config:
+    """How uvicorn serves an application.
+
+    Messages are not compressed: it costs a fifth of the processor's time, and memory for every connection.
+
+    Args:
+        app: The application.
+        transport: Its WebSockets: ``fast``, directly from the sessions, or ``plain``, through ASGI.
+        settings: Further ones of ``uvicorn.Config``.
+    """
+    return uvicorn.Config(
+        app,
+        ws=protocol_for(app.hosts) if transport == "fast" else "websockets-sansio",
+        ws_max_size=HARD_LIMIT_BYTES,
+        ws_per_message_deflate=False,
+        **{"log_config": None, "access_log": False, "timeout_graceful_shutdown": _GRACE_S, **settings},
+    )
 
 
 class _Server(uvicorn.Server):
@@ -54,6 +73,9 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        # What was loaded stays: the collector need not look at it again and again.
+        gc.collect()
+        gc.freeze()
         self._on_ready()
 
 

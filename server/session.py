@@ -2,153 +2,244 @@
 
 import asyncio
 import logging
+import os
 import time
-import uuid
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
+
+import msgspec
 
 from openenv_tasksets.declaration import Limits
 from openenv_tasksets.episode import Episode
-from openenv_tasksets.loaders.errors import ResetNeeded, TimeExceeded
-from openenv_tasksets.server.environment_type import EnvironmentType
+from openenv_tasksets.loaders.errors import TasksetError, TimeExceeded
 from openenv_tasksets.server.lifecycle import Lifecycle
 from openenv_tasksets.server.outcome import Outcome
-from openenv_tasksets.server.runtime import Runtime
+from openenv_tasksets.server.runtime import EnvironmentGone, Runtime
 
 logger = logging.getLogger(__name__)
 
-Select = Callable[[Mapping[str, Any]], Episode]
+Result = TypeVar("Result")
+Select = Callable[[Mapping[str, Any]], Awaitable[Episode]]
+Start = Callable[[], Awaitable[Runtime]]
+
+
+class SessionEnded(TasksetError):
+    """There is no such session, or none any more; the message says why."""
+
+
+def new_session_id() -> str:
+    """An id that nobody can guess: who knows it may use the session."""
+    return os.urandom(16).hex()
 
 
 class Session:
-    """One client's episodes, one after the other. Calls must not overlap.
+    """One client's episodes, one after the other. Calls that overlap wait for each other.
 
     Args:
-        kind: The environment class.
-        runtime: Its instance, which the session closes.
-        select: What a reset()'s arguments select; called on a thread, since rows are read.
+        session_id: Its id.
+        runtime: Its environment, which the session closes.
+        start: Makes another environment in its place.
+        select: What a reset()'s arguments select.
         limits: The declared limits of an episode.
+        call_seconds: How long the environment may take for a reset() or step(), > 0; None is any time.
+        inline: Whether nothing is ever waited for but a row that is not at hand.
         clock: Seconds on a monotonic clock.
+
+    Attributes:
+        id: Its id.
+        inline: As given.
+        used_at: When the last call ended, on the clock.
     """
+
+    __slots__ = (
+        "_call_seconds",
+        "_clock",
+        "_ended",
+        "_episode",
+        "_last",
+        "_lifecycle",
+        "_limits",
+        "_runtime",
+        "_select",
+        "_start",
+        "_turn",
+        "_warned",
+        "id",
+        "inline",
+        "used_at",
+    )
 
     def __init__(
         self,
-        kind: EnvironmentType,
+        session_id: str,
         runtime: Runtime,
+        start: Start,
         select: Select,
         limits: Limits,
+        *,
+        call_seconds: float | None = None,
+        inline: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.id = str(uuid.uuid4())
-        self._kind = kind
+        self.id = session_id
+        self.inline = inline
+        self.used_at = clock()
         self._runtime: Runtime | None = runtime
+        self._start = start
         self._select = select
         self._clock = clock
         self._limits = limits
+        self._call_seconds = call_seconds
         self._lifecycle = Lifecycle(limits)
+        self._turn = asyncio.Lock()
         self._episode: Episode | None = None
         self._last: Outcome | None = None
         self._warned = False
-        self._closed = False
+        self._ended: str | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether a call is running."""
+        return self._turn.locked()
 
     async def reset(self, request: Mapping[str, Any]) -> Outcome:
         """Begin an episode on the task that ``request`` selects.
 
         Raises:
-            ResetNeeded: The session is closed.
+            SessionEnded: The session is closed.
             SelectionError: It selects none; the episode before goes on.
             RowError: The row cannot become a task; the episode before goes on.
             EnvironmentFailed: The environment raised.
-            TimeExceeded: The environment did not answer within ``episode_seconds``; the next reset has a new one.
+            TimeExceeded: The environment did not answer in time; the next reset has a new one.
         """
-        self._check_open()
-        episode = await asyncio.to_thread(self._select, request)
-        self._warn_once(episode)
-        # From here on the old episode is over, whatever the environment does.
-        self._episode, self._last = None, None
-        self._lifecycle.lost()
-        runtime = await self._running()
-        outcome = await self._guarded(runtime.reset(episode.arguments, self._limits.episode_seconds))
-        self._episode, self._last = episode, outcome
-        self._lifecycle.began(self._clock(), done=outcome.done)
-        return outcome
+        async with self._turn:
+            self._check_open()
+            episode = await self._select(request)
+            if episode.ignored and not self._warned:
+                self._warn(episode)
+            # From here on the old episode is over, whatever the environment does.
+            self._episode, self._last = None, None
+            self._lifecycle.lost()
+            runtime = self._runtime or await self._running()
+            seconds = _least(self._limits.episode_seconds, self._call_seconds)
+            outcome = await self._answered(runtime.reset(episode.arguments, seconds))
+            self._episode, self._last = episode, outcome
+            self._lifecycle.began(self.used_at, done=outcome.done)
+            return outcome
 
-    async def step(self, action: Mapping[str, Any]) -> Outcome:
+    async def step(self, action: Mapping[str, Any], timeout_s: float | None = None) -> Outcome:
         """Take one action of the running episode.
 
         Asking for the tools is no step: it is allowed at any time and leaves the episode as it is. An action that
         comes after ``episode_seconds`` is not taken: the last observation is given again, without a reward, truncated.
 
+        Args:
+            action: As it came over the wire.
+            timeout_s: How long the client lets the environment take, > 0; other limits may be shorter.
+
         Raises:
-            ResetNeeded: No episode is running, or the session is closed.
+            SessionEnded: The session is closed.
+            ResetNeeded: No episode is running.
             PolicyError: The action is not of the environment's action type; the episode goes on.
-            EnvironmentFailed: The environment raised; the episode goes on.
+            EnvironmentFailed: The environment raised; the episode goes on, unless its process is gone.
             TimeExceeded: The environment did not answer in time; it is gone, and the episode with it.
         """
-        self._check_open()
-        if _asks_for_tools(action):
-            return await (await self._running()).step(action)
-        self._lifecycle.check_step()
-        left = self._lifecycle.seconds_left(self._clock())
-        if left == 0.0 and self._last is not None:
-            outcome = replace(self._last, reward=None, done=False)
-        else:
+        async with self._turn:
+            self._check_open()
+            seconds = _least(self._call_seconds, timeout_s)
+            if "type" in action and _asks_for_tools(action):
+                return await self._answered((await self._running()).step(action, seconds))
+            self._lifecycle.check_step()
+            left = self._lifecycle.seconds_left(self._clock())
+            if left == 0.0 and self._last is not None:
+                self.used_at = self._clock()
+                outcome = msgspec.structs.replace(self._last, reward=None, done=False)
+            else:
+                runtime = self._runtime or await self._running()
+                outcome = await self._answered(runtime.step(action, _least(left, seconds)))
+            limit = self._lifecycle.stepped(self.used_at, done=outcome.done)
+            if limit is not None:
+                outcome = outcome.truncated(limit)
+            self._last = outcome
+            return outcome
+
+    async def act(self, action: Mapping[str, Any], timeout_s: float | None = None) -> Outcome:
+        """Take one action outside of any episode, as OpenEnv's ``POST /step`` does; arguments and errors as ``step``'s.
+
+        Raises:
+            SessionEnded: The session is closed.
+        """
+        async with self._turn:
+            self._check_open()
             runtime = await self._running()
-            outcome = await self._guarded(runtime.step(action, left))
-        limit = self._lifecycle.stepped(self._clock(), done=outcome.done)
-        if limit is not None:
-            outcome = outcome.truncated(limit)
-        self._last = outcome
-        return outcome
+            return await self._answered(runtime.step(action, _least(self._call_seconds, timeout_s)))
 
     async def state(self) -> dict[str, Any]:
         """The environment's state and, above it, what the trainer may know of the task.
 
         Raises:
-            ResetNeeded: The session is closed.
+            SessionEnded: The session is closed.
             EnvironmentFailed: Reading the environment's state raised.
+            TimeExceeded: The environment did not answer in time; it is gone, and the episode with it.
         """
-        self._check_open()
-        runtime = await self._running()
-        task = {} if self._episode is None else self._episode.state()
-        return {"episode_id": None, "step_count": self._lifecycle.steps, **await runtime.state(), **task}
+        async with self._turn:
+            self._check_open()
+            runtime = await self._running()
+            own = await self._answered(runtime.state(self._call_seconds))
+            task = {} if self._episode is None else self._episode.state()
+            return {"episode_id": None, "step_count": self._lifecycle.steps, **own, **task}
 
-    async def close(self) -> None:
-        """Close the environment; a second call does nothing."""
-        self._closed = True
+    async def close(self, why: str = "this session is closed; connect anew") -> None:
+        """Close the environment, also one that is in the middle of a call; a second call does nothing.
+
+        Args:
+            why: What later calls are told.
+        """
+        self._ended = self._ended or why
         runtime, self._runtime = self._runtime, None
         if runtime is not None:
             await runtime.close()
 
     def _check_open(self) -> None:
-        if self._closed:
-            raise ResetNeeded("this session is closed; connect anew")
+        if self._ended is not None:
+            raise SessionEnded(self._ended)
 
     async def _running(self) -> Runtime:
         if self._runtime is None:
-            self._runtime = await Runtime.start(self._kind)
+            runtime = await self._start()
+            if self._ended is not None:
+                await runtime.close()
+            self._check_open()
+            self._runtime = runtime
         return self._runtime
 
-    async def _guarded(self, answer: Awaitable[Outcome]) -> Outcome:
+    async def _answered(self, answer: Awaitable[Result]) -> Result:
+        """The environment's answer; an environment that is beyond use is given up, and another made when needed."""
         try:
             return await answer
-        except TimeExceeded:
+        except (TimeExceeded, EnvironmentGone):
             runtime, self._runtime = self._runtime, None
+            self._episode, self._last = None, None
             self._lifecycle.lost()
             if runtime is not None:
                 await runtime.close()
             raise
+        finally:
+            self.used_at = self._clock()
 
-    def _warn_once(self, episode: Episode) -> None:
-        if episode.ignored and not self._warned:
-            self._warned = True
-            logger.warning(
-                "session %s: reset() arguments that are bound by the row or unknown to the environment are "
-                "ignored: %.500s",
-                self.id,
-                ", ".join(map(repr, episode.ignored)),
-            )
+    def _warn(self, episode: Episode) -> None:
+        self._warned = True
+        logger.warning(
+            "session %s: reset() arguments that are bound by the row or unknown to the environment are ignored: %.500s",
+            self.id,
+            ", ".join(map(repr, episode.ignored)),
+        )
+
+
+def _least(one: float | None, other: float | None) -> float | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return min(one, other)
 
 
 def _asks_for_tools(action: Mapping[str, Any]) -> bool:

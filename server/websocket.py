@@ -1,92 +1,115 @@
-"""The ``/ws`` route: one session a connection, one answer a frame, in order."""
+"""The plain ``/ws`` route: one session a connection over ASGI, one answer a frame, in order."""
 
 import asyncio
+import contextlib
+from collections import deque
 
+from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from openenv_tasksets.loaders.errors import EnvironmentFailed
-from openenv_tasksets.server.errors import wire_error
-from openenv_tasksets.server.host import CapacityReached, Host
-from openenv_tasksets.server.mcp import answer_rpc
-from openenv_tasksets.server.session import Session
-from openenv_tasksets.server.wire import FrameError, read_frame, write_frame
+from openenv_tasksets.server.conversation import GOING_AWAY, NORMAL, Refused, answer, begin, farewell
+from openenv_tasksets.server.host import Host
+from openenv_tasksets.server.http_episode import SESSION_HEADER
+from openenv_tasksets.server.session import Session, new_session_id
+from openenv_tasksets.server.sessions import Sessions
 
-NORMAL = 1000
-TRY_AGAIN_LATER = 1013
+MOST_AHEAD = 16
+"""Frames that are read while one is being answered: to notice a client that leaves, not to store what it sends."""
 
 
 async def serve_websocket(websocket: WebSocket, host: Host) -> None:
-    """Accept a connection, open its session, and answer frames until either side closes."""
+    """Accept a connection, begin or take up its session, and answer frames until either side closes."""
+    wanted = websocket.query_params.get("session_id")
+    new_id = new_session_id()
+
+    def told(why: str) -> None:
+        host.sessions.run(_end(websocket, farewell(why), GOING_AWAY))
+
     try:
-        await websocket.accept()
-        session = await _open_session(websocket, host)
+        await websocket.accept(headers=[] if wanted else [(SESSION_HEADER.encode(), new_id.encode())])
+        session = await begin(host, new_id, wanted, told)
     except WebSocketDisconnect:
         return
-    if session is None:
+    except Refused as exc:
+        await _end(websocket, exc.frame, exc.close_code)
         return
+    # How it ended where this handler is cancelled, too.
+    broke = True
     try:
-        await _answer_frames(websocket, session)
-    except WebSocketDisconnect:
-        pass
+        if session.inline:
+            broke = await _answer_in_turn(websocket, session)
+        else:
+            broke = await _answer_ahead(websocket, session, host.sessions)
     finally:
         # The slot must be freed even when the server cancels this handler.
-        await asyncio.shield(host.release(session))
+        await asyncio.shield(host.sessions.leave(session, broke=broke))
 
 
-async def _open_session(websocket: WebSocket, host: Host) -> Session | None:
-    """The session, or None after an error frame and a close that say why there is none."""
-    session_id = websocket.query_params.get("session_id")
-    if session_id:
-        await _refuse(websocket, {"message": f"Unknown session_id: {session_id}", "code": "SESSION_ERROR"}, NORMAL)
-        return None
-    try:
-        return await host.open_session()
-    except CapacityReached as exc:
-        await _refuse(websocket, wire_error(exc).frame_data(), TRY_AGAIN_LATER)
-    except EnvironmentFailed as exc:
-        data = {**wire_error(exc).frame_data(), "code": "FACTORY_ERROR", "factory_name": host.kind.name}
-        await _refuse(websocket, data, NORMAL)
-    return None
-
-
-async def _answer_frames(websocket: WebSocket, session: Session) -> None:
+async def _answer_in_turn(websocket: WebSocket, session: Session) -> bool:
+    """Answer until the connection is over; whether it broke. For sessions that hardly ever wait."""
     while True:
         message = await websocket.receive()
         if message["type"] == "websocket.disconnect":
-            return
-        text = message.get("text")
-        try:
-            kind, data = read_frame(message["bytes"] if text is None else text)
-            if kind == "close":
-                await _close(websocket, NORMAL)
-                return
-            reply = await _reply(session, kind, data)
-        except FrameError as exc:
-            reply = write_frame("error", exc.data)
-        except Exception as exc:  # noqa: BLE001 - a session outlives whatever one frame did
-            reply = write_frame("error", wire_error(exc).frame_data())
-        await _send(websocket, reply)
+            return _broke(message)
+        if not await _send(websocket, await answer(session, _frame(message))):
+            return False
 
 
-async def _reply(session: Session, kind: str, data: dict[str, object]) -> bytes:
-    if kind == "reset":
-        return write_frame("observation", (await session.reset(data)).to_wire())
-    if kind == "step":
-        return write_frame("observation", (await session.step(data)).to_wire())
-    if kind == "state":
-        return write_frame("state", await session.state())
-    return write_frame("mcp", answer_rpc(data))
+async def _answer_ahead(websocket: WebSocket, session: Session, sessions: Sessions) -> bool:
+    """As ``_answer_in_turn``, but listening while a call runs, so that a client that leaves is noticed at once."""
+    frames: deque[str | bytes] = deque()
+    receiving: asyncio.Task[Message] | None = asyncio.create_task(websocket.receive())
+    answering: asyncio.Task[bytes | None] | None = None
+    broke = True
+    try:
+        while True:
+            await asyncio.wait([task for task in (receiving, answering) if task], return_when=asyncio.FIRST_COMPLETED)
+            if receiving is not None and receiving.done():
+                message = receiving.result()
+                if message["type"] == "websocket.disconnect":
+                    broke = _broke(message)
+                    return broke
+                frames.append(_frame(message))
+                receiving = None
+            if answering is not None and answering.done():
+                if not await _send(websocket, answering.result()):
+                    return False
+                answering = None
+            if answering is None and frames:
+                answering = sessions.run(answer(session, frames.popleft()))
+            if receiving is None and len(frames) < MOST_AHEAD:
+                receiving = asyncio.create_task(websocket.receive())
+    finally:
+        if receiving is not None:
+            receiving.cancel()
+        # A session that outlives its connection takes its step to the end.
+        if answering is not None and not sessions.outlives(session, broke=broke):
+            answering.cancel()
+            await asyncio.wait([answering])
 
 
-async def _refuse(websocket: WebSocket, data: dict[str, object], close_code: int) -> None:
-    await _send(websocket, write_frame("error", data))
-    await _close(websocket, close_code)
+def _frame(message: Message) -> str | bytes:
+    text: str | None = message.get("text")
+    return message["bytes"] if text is None else text
 
 
-async def _send(websocket: WebSocket, frame: bytes) -> None:
-    await websocket.send({"type": "websocket.send", "text": frame.decode()})
+def _broke(message: Message) -> bool:
+    # uvicorn gives a reason, if an empty one, exactly where the client sent a close frame.
+    return "reason" not in message
 
 
-async def _close(websocket: WebSocket, code: int) -> None:
-    if websocket.application_state is WebSocketState.CONNECTED:
+async def _send(websocket: WebSocket, frame: bytes | None) -> bool:
+    """Send a frame, or close for None; whether the connection goes on."""
+    if websocket.application_state is not WebSocketState.CONNECTED:
+        return False
+    if frame is None:
+        await websocket.close(NORMAL)
+        return False
+    with contextlib.suppress(WebSocketDisconnect):  # which is what is received next
+        await websocket.send({"type": "websocket.send", "text": frame.decode()})
+    return True
+
+
+async def _end(websocket: WebSocket, frame: bytes, code: int) -> None:
+    if await _send(websocket, frame) and websocket.application_state is WebSocketState.CONNECTED:
         await websocket.close(code)

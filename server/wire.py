@@ -37,6 +37,15 @@ def read_frame(text: str | bytes) -> tuple[str, dict[str, Any]]:
         FrameError: It is not JSON, not an object, of an unknown type, or not of that type's form.
     """
     frame = decode_json(text)
+    # Nearly every frame is one of these.
+    if type(frame) is dict and len(frame) == 2:
+        kind, data = frame.get("type"), frame.get("data")
+        if type(data) is dict and (kind == "step" or kind == "reset"):
+            return kind, data
+    return _read_frame(frame)
+
+
+def _read_frame(frame: Any) -> tuple[str, dict[str, Any]]:
     if not isinstance(frame, dict):
         raise FrameError("VALIDATION_ERROR", f"A message is a JSON object, not {_kind(frame)}", [])
     kind = frame.get("type", "")

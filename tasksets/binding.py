@@ -37,6 +37,7 @@ from openenv_tasksets.value_reader import (
 RESET_COLUMN = "openenv_reset"
 TASK_COLUMN = "task"
 SPEC_KEYS = ("id", "split", "index", "row")
+_NO_GOLD = Hidden({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +134,9 @@ class Binding:
                 index,
                 place.row,
                 visible,
-                {name: bound.read(prepared) for name, bound in self.public.items()},
+                {name: bound.read(prepared) for name, bound in self.public.items()} if self.public else {},
                 Hidden(hidden),
-                Hidden({name: read(prepared) for name, read in self._gold.items()}),
+                Hidden({name: read(prepared) for name, read in self._gold.items()}) if self._gold else _NO_GOLD,
             )
         except Unbindable as exc:
             raise _row_error(exc, place) from None

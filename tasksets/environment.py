@@ -15,8 +15,10 @@ class Environment(Protocol):
 
     Class attributes that are read where they exist:
 
-    - ``blocking`` (default True): False promises that reset() and step() neither wait nor compute for
-      long, so that they may be called on the event loop.
+    - ``blocking`` (default True): where its code runs. False promises that no call waits or computes for long, so
+      that all may be made on the server's event loop. ``"thread"``, which is what True means, is a thread of its own:
+      for code that waits. ``"process"`` is a process of its own: for code that computes, or that can take its process
+      down; the class must be importable by its module and name.
     - ``executes_rows`` (default False): True says that it runs code from the rows; the user's consent is asked.
     """
 

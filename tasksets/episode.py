@@ -2,8 +2,9 @@
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+import msgspec
 
 from openenv_tasksets.environment import Accepts
 from openenv_tasksets.loaders.errors import SelectionError
@@ -14,7 +15,10 @@ SELECTORS = ("split", "index", "task_id", "seed")
 LABEL = "episode_id"
 MAX_POSITION = 2**63
 MAX_SEED = 2**32
+MAX_LABEL = 255
 _LONGEST_TYPO = 16
+_PLACE = frozenset(SELECTORS)
+_TAKEN = _PLACE | {LABEL}
 
 
 class Selectable(Protocol):
@@ -41,25 +45,35 @@ class Selectable(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Episode:
-    """What a reset selected.
+class Episode(msgspec.Struct, frozen=True):
+    """What a reset selected; its text is without the arguments.
 
     Attributes:
         task: The task.
         position: Its place in the endless stream, in [0, 2**63); None where an index or id named it.
-        seed: The environment's own seed, in [0, 2**32).
+        epoch: The pass over the split that the position is in; 0 without one.
         episode_id: The client's label, or None.
-        arguments: The keyword arguments for the environment's reset(), hidden ones included; not in the repr.
+        arguments: The keyword arguments for the environment's reset(), hidden ones included.
         ignored: Arguments of the client that went nowhere, sorted.
+        given_seed: The environment's own seed where the client gave it beside an index; None elsewhere.
     """
 
     task: Task
     position: int | None
-    seed: int
+    epoch: int
     episode_id: str | None
-    arguments: Mapping[str, Any] = field(repr=False)
+    arguments: Mapping[str, Any]
     ignored: tuple[str, ...]
+    given_seed: int | None = None
+
+    def __repr__(self) -> str:
+        return f"Episode(task={self.task!r}, position={self.position!r}, episode_id={self.episode_id!r})"
+
+    @property
+    def seed(self) -> int:
+        """The environment's own seed, in [0, 2**32)."""
+        seed = self.arguments.get("seed")
+        return seed if isinstance(seed, int) else _own_seed(self.given_seed, self.task.id, self.epoch)
 
     def state(self) -> dict[str, Any]:
         """What ``state`` adds for the trainer: its label if it gave one, the task's place and the public values."""
@@ -74,6 +88,26 @@ class Episode:
         }
 
 
+class Choice(msgspec.Struct, frozen=True):
+    """Which task a reset()'s arguments name, before its row is read.
+
+    Attributes:
+        split: Its split.
+        index: Its index there, not yet checked.
+        position: As in ``Episode``.
+        epoch: As in ``Episode``.
+        given: The client's arguments that are not None.
+        given_seed: As in ``Episode``.
+    """
+
+    split: str
+    index: int
+    position: int | None
+    epoch: int
+    given: Mapping[str, Any]
+    given_seed: int | None
+
+
 def select(
     request: Mapping[str, Any],
     tasks: Selectable,
@@ -82,12 +116,23 @@ def select(
     *,
     strict: bool = False,
 ) -> Episode:
-    """Select a task and put together what the environment's reset() gets.
+    """Select a task and put together what the environment's reset() gets: ``choose``, then ``read``."""
+    return read(choose(request, tasks, accepted, next_position, strict=strict), tasks, accepted, strict=strict)
+
+
+def choose(
+    request: Mapping[str, Any],
+    tasks: Selectable,
+    accepted: Accepts,
+    next_position: Callable[[str], int] | None,
+    *,
+    strict: bool = False,
+) -> Choice:
+    """Which task is meant; a row is only read to look up a ``task_id`` for the first time.
 
     ``index`` or ``task_id`` names the task (both must agree) and a ``seed`` beside them is the
     environment's; ``seed`` alone is a position in the split's stream; with none of them the next position
-    is taken. Without ``split`` it is the taskset's default one. Selectors are consumed, never forwarded. The
-    row's value goes before the client's for every bound argument.
+    is taken. Without ``split`` it is the taskset's default one.
 
     Args:
         request: The client's reset() arguments; None counts as absent.
@@ -97,40 +142,78 @@ def select(
         strict: Refuse every argument that would be ignored.
 
     Raises:
-        SelectionError: Malformed or contradictory selectors, an unseeded reset where that is refused, an
-            argument that looks like a misspelled selector, or (``strict``) one that would be ignored.
+        SelectionError: Malformed or contradictory selectors, an unseeded reset where that is refused, or an
+            argument that looks like a misspelled selector.
         SplitNotFound: No such split.
-        TaskNotFound: No such index or id.
+        TaskNotFound: No such id.
     """
     given = {name: value for name, value in request.items() if value is not None}
+    if not given:
+        split = tasks.resolve_split(None)
+        return _at(_unseeded(next_position, split), split, tasks, given)
     split = tasks.resolve_split(_text(given, "split"))
     index = _whole_number(given, "index", None)
     task_id = _text(given, "task_id")
     named = index is not None or task_id is not None
     seed = _whole_number(given, "seed", MAX_SEED if named else MAX_POSITION)
-    episode_id = _text(given, LABEL)
-    _check_others(given, tasks, split, accepted, strict)
-
-    position, epoch = None, 0
+    if not given.keys() <= _PLACE:
+        _check_label(given)
+        _check_others(given, tasks, split, accepted, strict)
     if task_id is not None:
         found = tasks.index_of(split, task_id)
         if index is not None and index != found:
             raise SelectionError(f"index {index} and task_id {task_id!r} disagree: that task has index {found}")
         index = found
-    elif index is None:
-        position = _unseeded(next_position, split) if seed is None else seed
-        epoch, index = tasks.locate(split, position)
-        seed = None
-    task = tasks.task(split, index)
+    if index is not None:
+        return Choice(split, index, None, 0, given, seed)
+    return _at(_unseeded(next_position, split) if seed is None else seed, split, tasks, given)
+
+
+def read(choice: Choice, tasks: Selectable, accepted: Accepts, *, strict: bool = False) -> Episode:
+    """Read the row of a choice and put together what the environment's reset() gets.
+
+    Selectors are consumed, never forwarded. The row's value goes before the client's for every bound argument.
+
+    Args:
+        choice: What ``choose`` gave.
+        tasks: As there.
+        accepted: As there.
+        strict: As there.
+
+    Raises:
+        SelectionError: An argument would be ignored, and ``strict``.
+        TaskNotFound: No such index.
+        RowError: The row cannot become a task.
+    """
+    given = choice.given
+    task = tasks.task(choice.split, choice.index)
     bound = task.arguments()
-    own_seed = derive_seed(task.id, epoch) if seed is None else seed
-    arguments, ignored = _arguments(given, bound, accepted, own_seed, episode_id)
+    label = given.get(LABEL)
+    arguments: dict[str, Any] = {}
+    ignored = []
+    for name, value in given.items():
+        if name in _TAKEN:
+            continue
+        if name in bound or name not in accepted:
+            ignored.append(name)
+        else:
+            arguments[name] = value
     if strict and ignored:
         raise SelectionError(
-            f"reset() argument {ignored[0]!r} would be ignored, and this server is strict; "
+            f"reset() argument {min(ignored)!r} would be ignored, and this server is strict; "
             f"leave it out, or start without --strict-reset"
         )
-    return Episode(task, position, _seed_of(arguments, own_seed), episode_id, arguments, ignored)
+    if "seed" in accepted and "seed" not in bound:
+        arguments["seed"] = _own_seed(choice.given_seed, task.id, choice.epoch)
+    if LABEL in (accepted.required if label is None else accepted):
+        arguments[LABEL] = label
+    arguments.update(bound)
+    return Episode(task, choice.position, choice.epoch, label, arguments, tuple(sorted(ignored)), choice.given_seed)
+
+
+def _at(position: int, split: str, tasks: Selectable, given: Mapping[str, Any]) -> Choice:
+    epoch, index = tasks.locate(split, position)
+    return Choice(split, index, position, epoch, given, None)
 
 
 def _unseeded(next_position: Callable[[str], int] | None, split: str) -> int:
@@ -141,35 +224,14 @@ def _unseeded(next_position: Callable[[str], int] | None, split: str) -> int:
     return next_position(split)
 
 
-def _arguments(
-    given: Mapping[str, Any], bound: Mapping[str, Any], accepted: Accepts, seed: int, episode_id: str | None
-) -> tuple[dict[str, Any], tuple[str, ...]]:
-    arguments: dict[str, Any] = {}
-    ignored = []
-    for name, value in given.items():
-        if name in SELECTORS or name == LABEL:
-            continue
-        if name in bound or name not in accepted:
-            ignored.append(name)
-        else:
-            arguments[name] = value
-    if "seed" in accepted:
-        arguments["seed"] = seed
-    if LABEL in (accepted.required if episode_id is None else accepted):
-        arguments[LABEL] = episode_id
-    arguments.update(bound)
-    return arguments, tuple(sorted(ignored))
-
-
-def _seed_of(arguments: Mapping[str, Any], own_seed: int) -> int:
-    seed = arguments.get("seed", own_seed)
-    return seed if isinstance(seed, int) else own_seed
+def _own_seed(given: int | None, task_id: str, epoch: int) -> int:
+    return derive_seed(task_id, epoch) if given is None else given
 
 
 def _check_others(given: Mapping[str, Any], tasks: Selectable, split: str, accepted: Accepts, strict: bool) -> None:
     """Refuse what looks like a misspelled selector: silently another task would be worse than an error."""
     for name in given:
-        if name in SELECTORS or name == LABEL or name in accepted.names or len(name) > _LONGEST_TYPO:
+        if name in _TAKEN or name in accepted.names or len(name) > _LONGEST_TYPO:
             continue
         close = difflib.get_close_matches(name.lower().replace("-", "_"), SELECTORS, n=1, cutoff=0.75)
         # Trainers pass whole rows: a column's name is no misspelling, however near.
@@ -177,6 +239,12 @@ def _check_others(given: Mapping[str, Any], tasks: Selectable, split: str, accep
             raise SelectionError(
                 f"unknown reset() argument {name!r}; did you mean {close[0]!r}? Selectors are: {', '.join(SELECTORS)}"
             )
+
+
+def _check_label(given: Mapping[str, Any]) -> None:
+    label = _text(given, LABEL)
+    if label is not None and len(label) > MAX_LABEL:
+        raise SelectionError(f"{LABEL} is text of at most {MAX_LABEL} characters, not of {len(label)}")
 
 
 def _text(given: Mapping[str, Any], name: str) -> str | None:

@@ -16,9 +16,10 @@ from openenv_tasksets.loaders.errors import (
     TasksetError,
     TimeExceeded,
 )
-from openenv_tasksets.server.host import CapacityReached, Host
+from openenv_tasksets.server.host import Host
 from openenv_tasksets.server.outcome import Outcome
 from openenv_tasksets.server.session import Session
+from openenv_tasksets.server.sessions import CapacityReached
 from openenv_tasksets.server.wire import FrameError, decode_json, encode_json
 from openenv_tasksets.task_client import ServerUnusable, is_loopback
 

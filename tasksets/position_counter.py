@@ -1,6 +1,6 @@
 """Which position comes next, for a reset() that names no task."""
 
-import threading
+from itertools import count
 
 from openenv_tasksets.loaders.errors import SelectionError
 
@@ -19,12 +19,12 @@ class PositionCounter:
         if not 0 <= start < 2**63:
             raise SelectionError(f"the start position is in [0, 2**63), not {start}")
         self._start = start
-        self._handed_out: dict[str, int] = {}
-        self._lock = threading.Lock()
+        self._coming: dict[str, count[int]] = {}
 
     def next(self, split: str) -> int:
         """The next position of ``split``; none is handed out twice."""
-        with self._lock:
-            position = self._start + self._handed_out.get(split, 0)
-            self._handed_out[split] = self._handed_out.get(split, 0) + 1
-            return position
+        coming = self._coming.get(split)
+        if coming is None:
+            # Which of two threads' counters stays is decided once.
+            coming = self._coming.setdefault(split, count(self._start))
+        return next(coming)

@@ -113,6 +113,15 @@ class Split:
             raise TaskNotFound(f"no task {index} in split {self.name!r}; allowed: {allowed}")
         return self._served[index]
 
+    def is_hot(self, index: int) -> bool:
+        """Whether ``task(index)`` reads nothing but memory, or fails at once."""
+        return not 0 <= index < len(self._served) or self.rows.is_hot(self._served[index])
+
+    @property
+    def ids_are_read(self) -> bool:
+        """Whether ``index_of`` reads no rows, or none any more."""
+        return self._index_of_id is not None or (self.binding.id_column is None and isinstance(self._served, range))
+
     def index_of(self, task_id: str) -> int:
         """The index of the task with this id. The first call reads the id column once.
 

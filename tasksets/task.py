@@ -1,8 +1,9 @@
 """A task: one row, bound; and the object that keeps hidden values out of everything that is written."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 
 class Hidden:
@@ -32,8 +33,7 @@ class Hidden:
     __hash__ = None  # type: ignore[assignment]  # the values may be lists and dicts
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(msgspec.Struct, frozen=True):
     """One problem of a split.
 
     Attributes:

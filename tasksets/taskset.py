@@ -58,6 +58,7 @@ class Taskset(TasksetStreams, Mapping[str, TaskView]):
         self._lock = threading.Lock()
         self._opened: dict[str, Split] = {}
         self._default_split = default_split
+        self._names = {each.name: None for each in splits}
         if default_split is not None:
             self.resolve_split(default_split)
 
@@ -229,7 +230,7 @@ class Taskset(TasksetStreams, Mapping[str, TaskView]):
         return TaskView(self.split(split))
 
     def __iter__(self) -> Iterator[str]:
-        return (each.name for each in self.splits)
+        return iter(self._names)
 
     def __len__(self) -> int:
         return len(self.splits)
@@ -242,8 +243,7 @@ class Taskset(TasksetStreams, Mapping[str, TaskView]):
         """The split that is meant where none is named: the one asked for, else ``train``, else the first."""
         if self._default_split is not None:
             return self._default_split
-        names = list(self)
-        return "train" if "train" in names else names[0]
+        return "train" if "train" in self._names else next(iter(self._names))
 
     def resolve_split(self, split: str | None) -> str:
         """The split's name, or the default one for None.
@@ -253,7 +253,7 @@ class Taskset(TasksetStreams, Mapping[str, TaskView]):
         """
         if split is None:
             return self.default_split
-        if split not in list(self):
+        if split not in self._names:
             raise SplitNotFound(f"no split {split!r}{nearest(split, self)}")
         return split
 
@@ -265,6 +265,9 @@ class Taskset(TasksetStreams, Mapping[str, TaskView]):
             DeclarationError: The binding does not fit the columns.
             SourceError: Its files cannot be read.
         """
+        opened = self._opened.get(name) if name is not None else None
+        if opened is not None:
+            return opened
         name = self.resolve_split(name)
         with self._lock:
             if name not in self._opened:
@@ -288,6 +291,11 @@ class Taskset(TasksetStreams, Mapping[str, TaskView]):
             RowError: The row cannot become a task.
         """
         return self.split(split).task(index)
+
+    def is_hot(self, split: str, index: int) -> bool:
+        """Whether ``task(split, index)`` reads nothing but memory, or fails at once; False before the split is open."""
+        opened = self._opened.get(split)
+        return opened is not None and opened.is_hot(index)
 
     def index_of(self, split: str, task_id: str) -> int:
         """The index of the task with this id. The first call for a split reads its id column once.

@@ -208,11 +208,12 @@ def _local(
     from openenv_tasksets.cli.where_option import narrow
     from openenv_tasksets.consent import Consent
     from openenv_tasksets.installed import find_environment
-    from openenv_tasksets.server.host import Host
+    from openenv_tasksets.server.host import Host, HostSettings
     from openenv_tasksets.target import LocalTarget
 
     consent = Consent(frozenset(allow_execution or ()), frozenset(allow_secret or ()))
-    host = Host(taskset, find_environment(taskset.environment), consent=consent)
+    settings = HostSettings(session_timeout=None)  # a policy may think for as long as it likes
+    host = Host(taskset, find_environment(taskset.environment), consent=consent, settings=settings)
     view = narrow(taskset[taskset.resolve_split(split)], where or ())
     if shuffle is not None:
         view = view.shuffle(shuffle)

@@ -53,6 +53,32 @@ _StartPosition = Annotated[
 ]
 _ShuffleSeed = Annotated[int, typer.Option(metavar="N", help="Another number gives other shuffled orders.")]
 _StrictReset = Annotated[bool, typer.Option("--strict-reset", help="Refuse reset() arguments that would be ignored.")]
+_SessionTimeout = Annotated[
+    float,
+    typer.Option(min=0, metavar="SECONDS", help="End a session that is unused for so long; 0 never ends one."),
+]
+_GraceSeconds = Annotated[
+    float,
+    typer.Option(
+        min=0,
+        metavar="SECONDS",
+        help="Keep the session of a connection that broke for so long, slot and all, to be taken up again by "
+        "/ws?session_id=ID.",
+    ),
+]
+_StepTimeout = Annotated[
+    float,
+    typer.Option(
+        min=0,
+        metavar="SECONDS",
+        help="Give an environment up that takes longer than this to be made, to reset or to step; 0 waits for ever. "
+        "One that says it does not block cannot be interrupted.",
+    ),
+]
+_Transport = Annotated[
+    Literal["fast", "plain"],
+    typer.Option(help="How WebSockets are served: straight from the sessions, or through ASGI."),
+]
 _Mode = Annotated[
     Literal["simulation", "production"],
     typer.Option(help="OpenEnv's mode; production has no HTTP /reset, /step and /state."),
@@ -80,6 +106,10 @@ def serve(
     start_position: _StartPosition = 0,
     shuffle_seed: _ShuffleSeed = 0,
     strict_reset: _StrictReset = False,
+    session_timeout: _SessionTimeout = 1800.0,
+    grace_seconds: _GraceSeconds = 0.0,
+    step_timeout: _StepTimeout = 0.0,
+    transport: _Transport = "fast",
     mode: _Mode = "simulation",
     cache_limit: CacheLimit = None,
     allow_execution: AllowExecution = None,
@@ -100,7 +130,15 @@ def serve(
     if data_dir is not None and len(targets) > 1:
         raise typer.BadParameter("--data-dir goes with one TASKSET", param_hint="--data-dir")
     _check_address(host, allow_remote)
-    settings = HostSettings(max_sessions, unseeded, start_position, strict_reset)
+    settings = HostSettings(
+        max_sessions=max_sessions,
+        unseeded=unseeded,
+        start_position=start_position,
+        strict_reset=strict_reset,
+        session_timeout=session_timeout or None,
+        grace_seconds=grace_seconds,
+        step_timeout=step_timeout or None,
+    )
     consent = Consent(frozenset(allow_execution or ()), frozenset(allow_secret or ()))
     tasksets = _open(targets, environment or (), data_dir, split, shuffle_seed, where or (), cache_limit)
     hosts = [_host(taskset, settings, consent) for taskset in tasksets]
@@ -112,7 +150,7 @@ def serve(
         say("stop with Ctrl+C")
         write(url)
 
-    serve_app(app, host=host, port=port, on_ready=ready)
+    serve_app(app, host=host, port=port, on_ready=ready, transport=transport)
 
 
 def _check_address(host: str, allow_remote: bool) -> None:
@@ -202,12 +240,7 @@ def _host(taskset: "Taskset", settings: "HostSettings", consent: "Consent") -> "
     from openenv_tasksets.installed import find_environment
     from openenv_tasksets.server.host import Host
 
-    host = Host(taskset, find_environment(taskset.environment), consent=consent, settings=settings)
-    for name in taskset:
-        if taskset.num_tasks(name):
-            # Reads the files once, for the order's key: not to be the first reset's wait.
-            taskset.locate(name, settings.start_position)
-    return host
+    return Host(taskset, find_environment(taskset.environment), consent=consent, settings=settings)
 
 
 def _described(host: "Host", url: str) -> str:

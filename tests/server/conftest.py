@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from pydantic import Field, field_validator
 
-Serve = Callable[[Any], AbstractContextManager[str]]
+Serve = Callable[..., AbstractContextManager[str]]
 
 
 @pytest.fixture
@@ -26,13 +26,23 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="session")
 def serve() -> Serve:
-    """``with serve(app) as url``: an application behind a real server, on a free port of loopback."""
+    """``with serve(app) as url``: an application behind a real server, on a free port of loopback.
+
+    One of ours may be told its ``transport``, and further settings of uvicorn.
+    """
     import uvicorn
 
+    from openenv_tasksets.server.app import Application
+    from openenv_tasksets.server.serve import uvicorn_config
+
     @contextlib.contextmanager
-    def running(app: Any) -> Iterator[str]:
+    def running(app: Any, transport: str = "fast", **settings: Any) -> Iterator[str]:
         with socket.create_server(("127.0.0.1", 0)) as listener:
-            config = uvicorn.Config(app, ws="websockets-sansio", log_config=None, timeout_graceful_shutdown=1)
+            settings = {"timeout_graceful_shutdown": 1, "log_config": None, **settings}
+            if isinstance(app, Application):
+                config = uvicorn_config(app, transport, **settings)
+            else:
+                config = uvicorn.Config(app, ws="websockets-sansio", **settings)
             server = uvicorn.Server(config)
             thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
             thread.start()
@@ -165,6 +175,17 @@ def our_url(serve: Serve, quiz_taskset: Any, quiz_environment: type[Any]) -> Ite
     from openenv_tasksets.server.host import Host, HostSettings
 
     with serve(create_app([Host(quiz_taskset, quiz_environment, settings=HostSettings(max_sessions=64))])) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def our_plain_url(serve: Serve, quiz_taskset: Any, quiz_environment: type[Any]) -> Iterator[str]:
+    """The quiz behind our server, by the plain transport."""
+    from openenv_tasksets.server.app import create_app
+    from openenv_tasksets.server.host import Host, HostSettings
+
+    app = create_app([Host(quiz_taskset, quiz_environment, settings=HostSettings(max_sessions=64))])
+    with serve(app, transport="plain") as url:
         yield url
 
 

@@ -125,7 +125,7 @@ def test_an_error_that_nobody_foresaw_is_json_with_an_id_and_no_text(host_of, ca
     def broken(request):
         raise ValueError("c4n4ry")
 
-    host.select = broken
+    host.episode = broken
     client = TestClient(create_app([host]), raise_server_exceptions=False)
     for base in ("", "/sums"):
         response = client.post(f"{base}/reset")

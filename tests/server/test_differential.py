@@ -322,8 +322,15 @@ def test_a_conversation_over_the_websocket(name, our_url, peers_url):
     assert our_end != peers_end
 
 
-def test_pipelined_frames_are_answered_in_order(our_url, peers_url):
-    for url in (our_url, peers_url):
+# But for the one whose tasks depend on how many were handed out before.
+@pytest.mark.parametrize("name", [name for name in CONVERSATIONS if name != "reset"])
+def test_both_transports_answer_alike(name, our_url, our_plain_url):
+    fast, plain = converse(our_url, CONVERSATIONS[name]), converse(our_plain_url, CONVERSATIONS[name])
+    assert fast == plain
+
+
+def test_pipelined_frames_are_answered_in_order(our_url, our_plain_url, peers_url):
+    for url in (our_url, our_plain_url, peers_url):
         with connect(url.replace("http", "ws") + "/ws") as websocket:
             for number in range(20):
                 websocket.send(step(str(number), do="none") if number else RESET)
@@ -506,7 +513,7 @@ HTTP_DIFFERENCES = [
 HTTP_DIFFERING = {name: (ours, peers) for name, ours, peers, _why in HTTP_DIFFERENCES}
 
 
-def request(url, name):
+def asked(url, name):
     method, path, body = REQUESTS[name]
     # Each on a connection of its own: after an error the peer closes it without saying so.
     response = httpx.request(method, url + path, content=body, headers=JSON_HEADERS if body is not None else None)
@@ -519,6 +526,8 @@ def request(url, name):
             found["detail"] = [{key: each[key] for key in ("type", "loc", "msg")} for each in found["detail"]]
         if "error_id" in found:
             found["error_id"] = "…"
+        if "session_id" in found:  # ours, after a reset
+            assert found.pop("session_id") == response.headers["x-session-id"]
         if "validation error" in str((found.get("error") or {}).get("message")):
             found["error"]["message"] = "Invalid request: …"
     return response.status_code, found
@@ -526,14 +535,14 @@ def request(url, name):
 
 @pytest.mark.parametrize("name", REQUESTS)
 def test_a_request_over_http(name, our_url, peers_url):
-    ours, peers = request(our_url, name), request(peers_url, name)
+    ours, peers = asked(our_url, name), asked(peers_url, name)
     if name not in HTTP_DIFFERING:
         assert ours == peers
         return
     our_answer, peers_answer = HTTP_DIFFERING[name]
     assert ours == our_answer
     if peers_answer == (200, "position 42"):
-        peers_answer = request(our_url, "reset to a position")
+        peers_answer = asked(our_url, "reset to a position")
     assert peers == peers_answer
     assert our_answer != peers_answer
 
@@ -546,7 +555,7 @@ def test_the_openapi_documents_list_the_same_paths(our_url, peers_url):
     assert ours["info"]["version"] == peers["info"]["version"] == "1.0.0"
 
 
-def test_an_unknown_path_refuses_the_websocket_alike(our_url, peers_url):
-    for url in (our_url, peers_url):
+def test_an_unknown_path_refuses_the_websocket_alike(our_url, our_plain_url, peers_url):
+    for url in (our_url, our_plain_url, peers_url):
         with pytest.raises(Exception, match="HTTP 403"):
             connect(url.replace("http", "ws") + "/nope")

@@ -30,7 +30,7 @@ class Plain:
 
 def test_a_plain_class_blocks_runs_concurrently_and_executes_nothing():
     kind = EnvironmentType.of(Plain)
-    assert (kind.name, kind.blocking, kind.concurrent, kind.executes_rows) == ("Plain", True, True, False)
+    assert (kind.name, kind.blocking, kind.concurrent, kind.executes_rows) == ("Plain", "thread", True, False)
     assert (kind.reset_method, kind.step_method) == ("reset", "step")
     assert kind.accepted.names == {"question", "seed"}
     assert kind.accepted.required == {"question"}

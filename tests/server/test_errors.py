@@ -22,7 +22,8 @@ from openenv_tasksets.loaders.errors import (
     TimeExceeded,
 )
 from openenv_tasksets.server.errors import wire_error
-from openenv_tasksets.server.host import CapacityReached
+from openenv_tasksets.server.session import SessionEnded
+from openenv_tasksets.server.sessions import CapacityReached
 
 ROW_ERROR = RowError("odd", split="train", row=1, column=None, location="rows in memory, row 1")
 
@@ -37,6 +38,7 @@ ROW_ERROR = RowError("odd", split="train", row=1, column=None, location="rows in
         (ResetNeeded("said"), "RESET_NEEDED", 409),
         (TimeExceeded("said"), "TIME_EXCEEDED", 504),
         (CapacityReached(2, 2), "CAPACITY_REACHED", 503),
+        (SessionEnded("said"), "SESSION_ERROR", 404),
         (ROW_ERROR, "EXECUTION_ERROR", 500),
         (SourceError("said"), "EXECUTION_ERROR", 500),
         (SourceChanged("said"), "EXECUTION_ERROR", 500),

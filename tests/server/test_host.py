@@ -17,7 +17,8 @@ from openenv_tasksets.loaders.errors import (
     TaskNotFound,
     TasksetError,
 )
-from openenv_tasksets.server.host import CapacityReached, Host, HostSettings
+from openenv_tasksets.server.host import Host, HostSettings
+from openenv_tasksets.server.sessions import CapacityReached
 
 pytestmark = pytest.mark.anyio
 

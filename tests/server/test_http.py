@@ -81,6 +81,7 @@ def test_reset_answers_with_all_four_keys(client):
         "reward": None,
         "done": False,
         "metadata": None,
+        "session_id": answer.headers["x-session-id"],
     }
 
 
@@ -99,11 +100,21 @@ def test_state_is_that_of_a_new_session(client):
     assert client.get("/state").json() == {"episode_id": None, "step_count": 0, "lives": 3}
 
 
-def test_http_requests_take_no_session(client):
+def test_at_capacity_every_request_that_needs_an_environment_is_asked_to_come_back(client):
     with client.websocket_connect("/ws") as websocket:
         websocket.send_json({"type": "state"})
         websocket.receive_json()
-        assert client.post("/reset").status_code == 200
+        made = Quiz.made
+        for answer in (client.post("/reset"), client.post("/step", json={"action": {}}), client.get("/state")):
+            assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+            assert answer.json() == {
+                "detail": "Server at capacity: 1/1 sessions active. Cannot accept new connections.",
+                "code": "CAPACITY_REACHED",
+                "active_sessions": 1,
+                "max_sessions": 1,
+            }
+        assert client.get("/health").status_code == 200
+        assert Quiz.made == made
 
 
 def test_a_step_that_takes_too_long_is_given_up(client):

@@ -6,24 +6,20 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from fastapi import FastAPI
 
 from openenv_tasksets.loaders.errors import TasksetError
+from openenv_tasksets.server.app import Application, create_app
+from openenv_tasksets.server.host import Host
 from openenv_tasksets.server.serve import serve
 
 
 @pytest.fixture
-def app() -> FastAPI:
-    app = FastAPI()
-
-    @app.get("/hello")
-    async def hello() -> str:
-        return "hello"
-
-    return app
+def app(quiz_taskset: Any, quiz_environment: type[Any]) -> Application:
+    return create_app([Host(quiz_taskset, quiz_environment)])
 
 
 def then_stop(act: Callable[[str], None], with_signal: signal.Signals) -> Callable[[str], None]:
@@ -52,17 +48,17 @@ def get(url: str, path: str) -> bytes:
 
 
 @pytest.mark.parametrize("with_signal", [signal.SIGTERM, signal.SIGINT])
-def test_it_answers_once_it_is_ready_and_returns_when_signalled(app: FastAPI, with_signal: signal.Signals) -> None:
+def test_it_answers_once_it_is_ready_and_returns_when_signalled(app: Application, with_signal: signal.Signals) -> None:
     seen: list[bytes] = []
     before = signal.getsignal(with_signal)
 
-    serve(app, host="127.0.0.1", port=0, on_ready=then_stop(lambda url: seen.append(get(url, "/hello")), with_signal))
+    serve(app, host="127.0.0.1", port=0, on_ready=then_stop(lambda url: seen.append(get(url, "/health")), with_signal))
 
-    assert seen == [b'"hello"']
+    assert seen == [b'{"status":"healthy"}']
     assert signal.getsignal(with_signal) is before, "the caller's own handler is back"
 
 
-def test_the_url_has_the_host_as_it_was_given_and_the_port_that_was_taken(app: FastAPI) -> None:
+def test_the_url_has_the_host_as_it_was_given_and_the_port_that_was_taken(app: Application) -> None:
     seen: list[str] = []
 
     serve(app, host="localhost", port=0, on_ready=then_stop(seen.append, signal.SIGTERM))
@@ -72,13 +68,13 @@ def test_the_url_has_the_host_as_it_was_given_and_the_port_that_was_taken(app: F
     assert parts.port != 0
 
 
-def test_a_port_that_is_taken_is_an_error_that_says_what_to_do(app: FastAPI) -> None:
+def test_a_port_that_is_taken_is_an_error_that_says_what_to_do(app: Application) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(TasksetError, match=r"cannot listen: Address already in use.*port 0 takes a free one"):
             serve(app, host="127.0.0.1", port=port, on_ready=lambda _url: None)
 
 
-def test_an_address_of_another_machine_is_an_error(app: FastAPI) -> None:
+def test_an_address_of_another_machine_is_an_error(app: Application) -> None:
     with pytest.raises(TasksetError, match="cannot listen: Cannot assign requested address"):
         serve(app, host="192.0.2.1", port=0, on_ready=lambda _url: None)

@@ -1,7 +1,7 @@
 """A session's episodes: which calls are allowed, what a limit does, and what stays when something fails."""
 
-import asyncio
 import threading
+from functools import partial
 
 import pytest
 
@@ -9,8 +9,8 @@ from openenv_tasksets.declaration import Limits
 from openenv_tasksets.episode import Episode
 from openenv_tasksets.loaders.errors import EnvironmentFailed, PolicyError, ResetNeeded, SelectionError, TimeExceeded
 from openenv_tasksets.server.environment_type import EnvironmentType
-from openenv_tasksets.server.runtime import Runtime
-from openenv_tasksets.server.session import Session
+from openenv_tasksets.server.runtime import start_runtime
+from openenv_tasksets.server.session import Session, SessionEnded
 from openenv_tasksets.task import Hidden, Task
 
 pytestmark = pytest.mark.anyio
@@ -58,7 +58,7 @@ class Slow(Quiz):
         return super().step(action)
 
 
-def select(request):
+async def select(request):
     if "spilt" in request:
         raise SelectionError("unknown argument 'spilt'")
     task = Task("train-3", "train", 3, 5, {"question": "?"}, {"level": 1}, Hidden({}), Hidden({}))
@@ -82,8 +82,8 @@ def clock():
 @pytest.fixture
 def open_session(clock):
     async def make(environment=Quiz, **limits):
-        kind = EnvironmentType.of(environment)
-        return Session(kind, await Runtime.start(kind), select, Limits(**limits), clock)
+        start = partial(start_runtime, EnvironmentType.of(environment))
+        return Session("an-id", await start(), start, select, Limits(**limits), clock=clock)
 
     return make
 
@@ -264,24 +264,8 @@ async def test_a_closed_session_does_nothing_more(open_session, clock):
     await session.close()
     await session.close()
     for call in (session.reset({}), session.step({}), session.step({"type": "list_tools"}), session.state()):
-        with pytest.raises(ResetNeeded, match="this session is closed; connect anew"):
+        with pytest.raises(SessionEnded, match="this session is closed; connect anew"):
             await call
     clock.now += 99
-    with pytest.raises(ResetNeeded, match="closed"):
+    with pytest.raises(SessionEnded, match="closed"):
         await session.step({})
-
-
-async def test_selecting_a_task_does_not_hold_up_the_event_loop():
-    chosen, go_on = threading.Event(), threading.Event()
-
-    def slowly(request):
-        chosen.set()
-        assert go_on.wait(30)
-        return select(request)
-
-    kind = EnvironmentType.of(Quiz)
-    session = Session(kind, await Runtime.start(kind), slowly, Limits())
-    resetting = asyncio.create_task(session.reset({}))
-    await asyncio.to_thread(chosen.wait, 30)
-    go_on.set()
-    assert (await resetting).observation == {"question": "?"}

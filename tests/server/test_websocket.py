@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 
+import httpx
 import pytest
 from websockets.asyncio.client import connect as connect_async
 from websockets.exceptions import ConnectionClosed
@@ -74,15 +75,20 @@ def host(make_taskset):
     return Host(make_taskset(ROWS, TASK), Quiz, settings=HostSettings(max_sessions=60))
 
 
+@pytest.fixture(params=["fast", "plain"])
+def transport(request):
+    return request.param
+
+
 @pytest.fixture
-def url(host, serve):
-    with serve(create_app([host])) as url:
+def url(host, serve, transport):
+    with serve(create_app([host]), transport) as url:
         yield url.replace("http", "ws") + "/ws"
 
 
-def test_beyond_its_capacity_a_server_asks_to_come_back_later(make_taskset, serve):
+def test_beyond_its_capacity_a_server_asks_to_come_back_later(make_taskset, serve, transport):
     host = Host(make_taskset(ROWS, TASK), Quiz, settings=HostSettings(max_sessions=1))
-    with serve(create_app([host])) as url:
+    with serve(create_app([host]), transport) as url:
         url = url.replace("http", "ws") + "/ws"
         with connect(url) as first:
             ask(first, "reset", {"index": 0})
@@ -103,9 +109,9 @@ def test_beyond_its_capacity_a_server_asks_to_come_back_later(make_taskset, serv
             assert ask(second, "reset")["type"] == "observation"
 
 
-def test_an_environment_that_cannot_be_made_is_told_without_its_reason(make_taskset, serve, caplog):
+def test_an_environment_that_cannot_be_made_is_told_without_its_reason(make_taskset, serve, transport, caplog):
     host = Host(make_taskset(ROWS, TASK), Quiz, arguments={"fail": True})
-    with serve(create_app([host])) as url:
+    with serve(create_app([host]), transport) as url:
         error, code = refusal(url.replace("http", "ws") + "/ws")
     assert (error["type"], error["data"]["code"], error["data"]["factory_name"]) == ("error", "FACTORY_ERROR", "Quiz")
     assert error["data"]["message"] == "environment 'Quiz' could not be made: ValueError"
@@ -137,17 +143,18 @@ def test_a_client_that_goes_frees_its_slot_and_its_environment(url, host, leave)
     assert Quiz.closed == closed + 1
 
 
-def test_a_client_that_vanishes_in_mid_step_frees_its_slot_when_the_step_ends(url, host):
+def test_a_client_that_vanishes_in_mid_step_frees_its_slot_at_once(url, host):
     action_began.clear(), let_go.clear()
+    closed = Quiz.closed
     with connect(url) as websocket:
         ask(websocket, "reset", {"index": 0})
         websocket.send('{"type":"step","data":{"wait":true}}')
         assert action_began.wait(30)
         websocket.socket.shutdown(socket.SHUT_RDWR)
-    with connect(url) as other:
-        assert ask(other, "reset", {"index": 1})["data"]["observation"] == {"question": "q1"}
+        assert eventually(lambda: host.active_sessions == 0)
+    assert Quiz.closed == closed
     let_go.set()
-    assert eventually(lambda: host.active_sessions == 0)
+    assert eventually(lambda: Quiz.closed == closed + 1)
 
 
 def test_one_blocking_step_holds_up_nobody_else(url):
@@ -197,13 +204,138 @@ def test_frames_up_to_sixteen_mebibytes_are_taken(url):
         assert ask(websocket, "step", {"answer": "x" * (15 << 20)})["data"]["reward"] == 0.0
 
 
-def test_a_stopping_server_closes_its_environments(host, serve):
+def test_a_stopping_server_closes_its_environments(host, serve, transport):
     closed = Quiz.closed
     with contextlib.ExitStack() as clients:
-        with serve(create_app([host])) as url:
+        with serve(create_app([host]), transport) as url:
             websocket = clients.enter_context(connect(url.replace("http", "ws") + "/ws"))
             ask(websocket, "reset", {"index": 0})
         assert eventually(lambda: host.active_sessions == 0)
         assert Quiz.closed == closed + 1
         with pytest.raises(ConnectionClosed):
             websocket.recv(timeout=30)
+
+
+def test_an_idle_session_is_told_and_its_connection_closed(make_taskset, serve, transport):
+    host = Host(make_taskset(ROWS, TASK), Quiz, settings=HostSettings(session_timeout=0.3))
+    closed = Quiz.closed
+    with serve(create_app([host]), transport) as url, connect(url.replace("http", "ws") + "/ws") as websocket:
+        ask(websocket, "reset", {"index": 0})
+        data = json.loads(websocket.recv(timeout=30))["data"]
+        assert data == {"message": "this session is over: it was idle for more than 0.3 s", "code": "SESSION_ERROR"}
+        with pytest.raises(ConnectionClosed) as caught:
+            websocket.recv(timeout=30)
+        assert caught.value.rcvd.code == 1001
+        assert eventually(lambda: host.active_sessions == 0)
+        assert Quiz.closed == closed + 1
+
+
+def cut(websocket):
+    websocket.socket.shutdown(socket.SHUT_RDWR)
+
+
+def session_of(websocket):
+    return websocket.response.headers["x-session-id"]
+
+
+def test_a_session_whose_connection_broke_is_taken_up_again_within_the_grace_period(make_taskset, serve, transport):
+    host = Host(make_taskset(ROWS, TASK), Quiz, settings=HostSettings(max_sessions=1, grace_seconds=30))
+    with serve(create_app([host]), transport) as url:
+        url = url.replace("http", "ws") + "/ws"
+        with connect(url) as websocket:
+            ask(websocket, "reset", {"index": 7})
+            error, code = refusal(f"{url}?session_id={session_of(websocket)}")
+            assert (error["data"]["code"], code) == ("SESSION_ERROR", 1000)
+            cut(websocket)
+        assert eventually(lambda: not attached(host))
+        assert refusal(url)[0]["data"]["code"] == "CAPACITY_REACHED"
+        with connect(f"{url}?session_id={session_of(websocket)}") as again:
+            assert ask(again, "state")["data"]["index"] == 7
+            assert ask(again, "step", {"answer": "a7"})["data"]["reward"] == 1.0
+        # Closed in order, it is over.
+        assert eventually(lambda: host.active_sessions == 0)
+        error, _ = refusal(f"{url}?session_id={session_of(websocket)}")
+        assert error["data"]["message"] == f"Unknown session_id: {session_of(websocket)}"
+
+
+def attached(host):
+    return any(place.holder is not None for place in host.sessions._places.values())
+
+
+def test_a_step_goes_on_while_its_connection_is_gone_and_counts(make_taskset, serve, transport):
+    action_began.clear(), let_go.clear()
+    host = Host(make_taskset(ROWS, TASK), Quiz, settings=HostSettings(grace_seconds=30))
+    with serve(create_app([host]), transport) as url:
+        url = url.replace("http", "ws") + "/ws"
+        with connect(url) as websocket:
+            ask(websocket, "reset", {"index": 7})
+            websocket.send('{"type":"step","data":{"wait":true}}')
+            assert action_began.wait(30)
+            cut(websocket)
+        assert eventually(lambda: not attached(host))
+        with connect(f"{url}?session_id={session_of(websocket)}") as again:
+            again.send('{"type":"state"}')
+            let_go.set()
+            assert json.loads(again.recv(timeout=30))["data"]["step_count"] == 1
+            assert ask(again, "step", {"answer": "a7"})["data"]["code"] == "RESET_NEEDED"
+
+
+def test_after_the_grace_period_the_slot_is_free_and_the_episode_gone(make_taskset, serve, transport):
+    host = Host(make_taskset(ROWS, TASK), Quiz, settings=HostSettings(grace_seconds=0.2))
+    with serve(create_app([host]), transport) as url:
+        url = url.replace("http", "ws") + "/ws"
+        with connect(url) as websocket:
+            ask(websocket, "reset", {"index": 7})
+            cut(websocket)
+        assert eventually(lambda: host.active_sessions == 0)
+        assert refusal(f"{url}?session_id={session_of(websocket)}")[0]["data"]["code"] == "SESSION_ERROR"
+        # Who does not ask for it is told too, and never steps in an environment that knows nothing of the episode.
+        with connect(url) as other:
+            assert ask(other, "step", {"answer": "a7"})["data"]["code"] == "RESET_NEEDED"
+
+
+def test_a_session_of_http_is_taken_up_by_a_connection_and_outlives_it(make_taskset, serve, transport):
+    host = Host(make_taskset(ROWS, TASK), Quiz)
+    with serve(create_app([host]), transport) as url:
+        begun = httpx.post(f"{url}/reset", json={"index": 7}).json()
+        for _ in range(2):
+            with connect(f"{url.replace('http', 'ws')}/ws?session_id={begun['session_id']}") as websocket:
+                assert ask(websocket, "state")["data"]["index"] == 7
+            assert eventually(lambda: not attached(host))
+        headers = {"X-Session-Id": begun["session_id"]}
+        assert httpx.post(f"{url}/step", json={"action": {"answer": "a7"}}, headers=headers).json()["reward"] == 1.0
+
+
+def test_an_environment_that_takes_too_long_is_given_up_and_the_session_goes_on(make_taskset, serve, transport):
+    action_began.clear(), let_go.clear()
+    host = Host(make_taskset(ROWS, TASK), Quiz, settings=HostSettings(max_sessions=1, step_timeout=0.2))
+    with serve(create_app([host]), transport) as url, connect(url.replace("http", "ws") + "/ws") as websocket:
+        ask(websocket, "reset", {"index": 0})
+        data = ask(websocket, "step", {"wait": True})["data"]
+        assert data == {"message": "the environment did not answer within 0.2 s", "code": "TIME_EXCEEDED"}
+        assert ask(websocket, "step", {"answer": "a0"})["data"]["code"] == "RESET_NEEDED"
+        ask(websocket, "reset", {"index": 1})
+        assert ask(websocket, "step", {"answer": "a1"})["data"]["reward"] == 1.0
+        assert host.active_sessions == 1
+        let_go.set()
+
+
+class SlowToMake(Quiz):
+    def __init__(self):
+        action_began.set()
+        assert let_go.wait(30)
+
+
+def test_a_client_that_goes_while_its_environment_is_made_frees_its_slot_at_once(make_taskset, serve, transport):
+    action_began.clear(), let_go.clear()
+    closed = SlowToMake.closed
+    host = Host(make_taskset(ROWS, TASK), SlowToMake)
+    with serve(create_app([host]), transport) as url:
+        with connect(url.replace("http", "ws") + "/ws") as websocket:
+            assert action_began.wait(30)
+            assert httpx.get(f"{url}/health").json() == {"status": "healthy"}
+            cut(websocket)
+            if transport == "fast":
+                assert eventually(lambda: host.active_sessions == 0)
+        let_go.set()
+        assert eventually(lambda: host.active_sessions == 0 and SlowToMake.closed == closed + 1)

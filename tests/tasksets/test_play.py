@@ -13,8 +13,8 @@ from openenv_tasksets.loaders.errors import EnvironmentFailed, PolicyError, RowE
 from openenv_tasksets.play import Attempt, TaskSpec, attempts, play, play_episode
 from openenv_tasksets.policy import FunctionPolicy
 from openenv_tasksets.report import EpisodeRecord
-from openenv_tasksets.server.host import CapacityReached
 from openenv_tasksets.server.outcome import Outcome
+from openenv_tasksets.server.sessions import CapacityReached
 from openenv_tasksets.task_client import ServerUnusable
 
 Answer = Outcome | Exception

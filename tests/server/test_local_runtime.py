@@ -8,7 +8,7 @@ import pytest
 
 from openenv_tasksets.loaders.errors import EnvironmentFailed, PolicyError, RowError, TimeExceeded
 from openenv_tasksets.server.environment_type import EnvironmentType
-from openenv_tasksets.server.runtime import CLOSE_SECONDS, Runtime
+from openenv_tasksets.server.runtime import CLOSE_SECONDS, start_runtime
 
 pytestmark = pytest.mark.anyio
 
@@ -55,7 +55,7 @@ class Coroutines(Recorder):
 
 async def play(environment):
     calls = []
-    runtime = await Runtime.start(EnvironmentType.of(environment, {"calls": calls}))
+    runtime = await start_runtime(EnvironmentType.of(environment, {"calls": calls}))
     await runtime.reset({"a": 1})
     await runtime.step({"move": 2})
     await runtime.state()
@@ -63,8 +63,17 @@ async def play(environment):
     return calls
 
 
+before = set()
+
+
+@pytest.fixture(autouse=True)
+def _threads_of_other_tests():
+    before.clear()
+    before.update(threading.enumerate())
+
+
 def environment_threads():
-    return [thread for thread in threading.enumerate() if thread.name.startswith("environment ")]
+    return [each for each in threading.enumerate() if each.name.startswith("environment ") and each not in before]
 
 
 async def no_threads():
@@ -100,7 +109,7 @@ async def test_coroutines_run_on_the_event_loop():
 
 @pytest.mark.parametrize("environment", [Recorder, Inline, Coroutines])
 async def test_answers_are_outcomes_and_the_state_is_whole(environment):
-    runtime = await Runtime.start(EnvironmentType.of(environment, {"calls": []}))
+    runtime = await start_runtime(EnvironmentType.of(environment, {"calls": []}))
     try:
         assert (await runtime.reset({"func": 1, "call": 2})).observation == {"arguments": {"func": 1, "call": 2}}
         outcome = await runtime.step({"move": 2})
@@ -119,7 +128,7 @@ async def test_blocking_environments_run_side_by_side():
             return {}
 
     kind = EnvironmentType.of(Meets, {"calls": []})
-    first, second = await Runtime.start(kind), await Runtime.start(kind)
+    first, second = await start_runtime(kind), await start_runtime(kind)
     await asyncio.gather(first.reset({}), second.reset({}))
     await asyncio.gather(first.close(), second.close())
 
@@ -161,7 +170,7 @@ async def test_an_exception_becomes_environment_failed_without_its_text(base, wh
     kind = EnvironmentType.of(failing(where, error, base), {} if where == "made" else {"calls": []})
 
     async def play():
-        runtime = await Runtime.start(kind)
+        runtime = await start_runtime(kind)
         calls = {"reset": runtime.reset, "step": runtime.step}
         try:
             await (calls[where]({}) if where in calls else runtime.state())
@@ -180,7 +189,7 @@ async def test_an_exception_becomes_environment_failed_without_its_text(base, wh
     "exception", [StopIteration(CANARY), SystemExit(1), asyncio.CancelledError(), TimeoutError(CANARY)], ids=repr
 )
 async def test_exceptions_that_mean_something_to_python_are_failures_like_others(base, exception):
-    runtime = await Runtime.start(EnvironmentType.of(failing("step", exception, base), {"calls": []}))
+    runtime = await start_runtime(EnvironmentType.of(failing("step", exception, base), {"calls": []}))
     with pytest.raises(EnvironmentFailed, match=r"failed in step\(\)"):
         await runtime.step({})
     assert (await runtime.reset({"a": 1})).observation == {"arguments": {"a": 1}}
@@ -190,7 +199,7 @@ async def test_exceptions_that_mean_something_to_python_are_failures_like_others
 
 async def test_errors_of_this_library_keep_their_type():
     error = RowError("odd", split="train", row=1, column=None, location="rows in memory, row 1")
-    runtime = await Runtime.start(EnvironmentType.of(failing("step", error, Recorder), {"calls": []}))
+    runtime = await start_runtime(EnvironmentType.of(failing("step", error, Recorder), {"calls": []}))
     with pytest.raises(RowError, match="odd"):
         await runtime.step({})
     await runtime.close()
@@ -201,7 +210,7 @@ async def test_what_is_no_observation_is_a_failure():
         def step(self, action):
             return "text"
 
-    runtime = await Runtime.start(EnvironmentType.of(Wrong, {"calls": []}))
+    runtime = await start_runtime(EnvironmentType.of(Wrong, {"calls": []}))
     with pytest.raises(EnvironmentFailed, match="returned str"):
         await runtime.step({})
 
@@ -215,7 +224,7 @@ async def test_an_action_is_decoded_before_the_environment_is_called():
         def step(self, action: Move):
             return {"to": action.to}
 
-    runtime = await Runtime.start(EnvironmentType.of(Moves, {"calls": []}))
+    runtime = await start_runtime(EnvironmentType.of(Moves, {"calls": []}))
     assert (await runtime.step({"to": 3})).observation == {"to": 3}
     with pytest.raises(PolicyError):
         await runtime.step({"to": "far"})
@@ -226,7 +235,7 @@ async def test_an_environment_without_state_has_an_empty_one():
     class Stateless(Inline):
         state = None
 
-    assert await (await Runtime.start(EnvironmentType.of(Stateless, {"calls": []}))).state() == {}
+    assert await (await start_runtime(EnvironmentType.of(Stateless, {"calls": []}))).state() == {}
 
 
 async def test_a_stuck_environment_is_left_behind_and_closes_itself_if_it_ever_answers():
@@ -238,7 +247,7 @@ async def test_a_stuck_environment_is_left_behind_and_closes_itself_if_it_ever_a
             return super().step(action)
 
     calls = []
-    runtime = await Runtime.start(EnvironmentType.of(Stuck, {"calls": calls}))
+    runtime = await start_runtime(EnvironmentType.of(Stuck, {"calls": calls}))
     with pytest.raises(TimeExceeded, match=r"the environment did not answer within 0.05 s"):
         await runtime.step({}, 0.05)
     await asyncio.wait_for(runtime.close(), CLOSE_SECONDS / 2)
@@ -257,7 +266,7 @@ async def test_a_coroutine_that_takes_too_long_is_cancelled_and_closed():
                 self.note("cancelled")
 
     calls = []
-    runtime = await Runtime.start(EnvironmentType.of(Slow, {"calls": calls}))
+    runtime = await start_runtime(EnvironmentType.of(Slow, {"calls": calls}))
     with pytest.raises(TimeExceeded):
         await runtime.reset({}, 0.05)
     await runtime.close()
@@ -266,7 +275,7 @@ async def test_a_coroutine_that_takes_too_long_is_cancelled_and_closed():
 
 
 async def test_an_environment_that_fails_to_close_is_logged_without_its_text(caplog):
-    runtime = await Runtime.start(EnvironmentType.of(failing("close", ValueError(CANARY), Recorder), {"calls": []}))
+    runtime = await start_runtime(EnvironmentType.of(failing("close", ValueError(CANARY), Recorder), {"calls": []}))
     await runtime.close()
     await no_threads()
     assert (
@@ -286,7 +295,7 @@ async def test_a_cancelled_caller_stops_waiting_and_leaves_no_thread():
             return {}
 
     calls = []
-    runtime = await Runtime.start(EnvironmentType.of(Slow, {"calls": calls}))
+    runtime = await start_runtime(EnvironmentType.of(Slow, {"calls": calls}))
     task = asyncio.create_task(runtime.reset({}))
     await asyncio.to_thread(begun.wait, 30)
     task.cancel()
@@ -305,7 +314,7 @@ async def test_a_close_that_hangs_is_not_waited_for(caplog):
         def close(self):
             let_go.wait(30)
 
-    runtime = await Runtime.start(EnvironmentType.of(Clings, {"calls": []}))
+    runtime = await start_runtime(EnvironmentType.of(Clings, {"calls": []}))
     await runtime.close(0.05)
     assert "environment 'Clings' was not closed in order: the environment did not answer within 0.05 s" in caplog.text
     let_go.set()

@@ -1,0 +1,69 @@
+"""What an environment's exceptions become, and how long it is waited for."""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import TypeVar
+
+from openenv_tasksets.loaders.errors import EnvironmentFailed, TasksetError, TimeExceeded
+
+Result = TypeVar("Result")
+
+
+class failures:
+    """Turns an exception of the environment into EnvironmentFailed, whose message does not repeat its text.
+
+    Also one that would end the server: ``exit()``, or a cancellation that nobody asked for.
+
+    Args:
+        name: The environment's name.
+        what: What it did, such as ``failed in step()``.
+    """
+
+    __slots__ = ("_name", "_what")
+
+    def __init__(self, name: str, what: str) -> None:
+        self._name = name
+        self._what = what
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _type: object, exc: BaseException | None, _traceback: object) -> None:
+        if exc is None:
+            return
+        if isinstance(exc, Exception | SystemExit) and not isinstance(exc, TasksetError):
+            raise self._failed(exc) from exc
+        if isinstance(exc, asyncio.CancelledError) and not _cancelled():
+            raise self._failed(exc) from exc
+
+    def _failed(self, exc: BaseException) -> EnvironmentFailed:
+        return EnvironmentFailed(f"environment {self._name!r} {self._what}: {type(exc).__name__}")
+
+
+async def within(awaitable: Awaitable[Result], timeout_s: float | None) -> Result:
+    """Wait for an environment.
+
+    Args:
+        awaitable: Its answer.
+        timeout_s: Seconds to wait, > 0; None waits for ever.
+
+    Raises:
+        TimeExceeded: No answer in time; ``awaitable`` is cancelled.
+    """
+    if timeout_s is None:
+        return await awaitable
+    try:
+        async with asyncio.timeout(timeout_s) as limit:
+            return await awaitable
+    except TimeoutError as exc:
+        if limit.expired():
+            raise TimeExceeded(f"the environment did not answer within {timeout_s:.3g} s") from exc
+        raise
+
+
+def _cancelled() -> bool:
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:  # on a thread without an event loop
+        return False
+    return task is not None and task.cancelling() > 0

@@ -1,0 +1,180 @@
+"""/reset, /step and /state without the framework, for requests that have nothing unusual about them.
+
+Whatever is unusual, a mistake above all, is left to the application's own routes, which say what is wrong.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from openenv_tasksets.episode import MAX_LABEL
+from openenv_tasksets.server.http_episode import SESSION_HEADER, Answer, ClientGone, HttpEpisodes, error_answer
+
+MAX_BODY_BYTES = 16 * 2**20
+
+_SESSION_HEADER = SESSION_HEADER.encode()
+_Handle = Callable[[bytes, "str | None", Receive], "Awaitable[Answer] | None"]
+
+
+class FastHttp:
+    """An application's entrance for HTTP: refuses bodies that are too large, and answers the usual requests itself.
+
+    Args:
+        app: Answers everything else.
+        episodes: Whose three paths are answered here, by the path before them (empty for the root).
+    """
+
+    def __init__(self, app: ASGIApp, episodes: Mapping[str, HttpEpisodes]) -> None:
+        self._app = app
+        self._handlers: dict[tuple[str, str], _Handle] = {}
+        for prefix, each in episodes.items():
+            self._handlers["POST", f"{prefix}/reset"] = _reset(each)
+            self._handlers["POST", f"{prefix}/step"] = _step(each)
+            self._handlers["GET", f"{prefix}/state"] = _state(each)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        handle = self._handlers.get((scope["method"], scope["path"]))
+        json, size, session_id = _read_headers(scope["headers"])
+        if size > MAX_BODY_BYTES:
+            await _send(send, _too_large())
+            return
+        if handle is None or scope["query_string"]:
+            await self._app(scope, _limited(receive), send)
+            return
+        body = await _read_body(receive)
+        if body is None:
+            await _send(send, _too_large())
+            return
+        working = handle(body, session_id, receive) if json or not body else None
+        if working is None:
+            await self._app(scope, _again(body, receive), send)
+            return
+        try:
+            answer = await working
+        except ClientGone:
+            return
+        except Exception as exc:  # noqa: BLE001 - told, and logged where nobody foresaw it
+            answer = error_answer(exc)
+        await _send(send, answer)
+
+
+def _reset(episodes: HttpEpisodes) -> _Handle:
+    def handle(body: bytes, session_id: str | None, receive: Receive) -> Awaitable[Answer] | None:
+        data = _decoded(body) if body else {}
+        if data is None:
+            return None
+        seed, label, in_body = data.get("seed"), data.get("episode_id"), data.pop("session_id", None)
+        if seed is not None and (type(seed) is not int or seed < 0):
+            return None
+        if not _is_label(label) or not isinstance(in_body, str | None):
+            return None
+        return episodes.reset(data, session_id or in_body, receive)
+
+    return handle
+
+
+def _step(episodes: HttpEpisodes) -> _Handle:
+    def handle(body: bytes, session_id: str | None, receive: Receive) -> Awaitable[Answer] | None:
+        data = _decoded(body)
+        if data is None:
+            return None
+        action, timeout_s, in_body = data.get("action"), data.get("timeout_s"), data.get("session_id")
+        if type(action) is not dict or not _is_label(data.get("request_id")) or not isinstance(in_body, str | None):
+            return None
+        if timeout_s is not None and not (type(timeout_s) in (int, float) and timeout_s > 0):
+            return None
+        return episodes.step(action, timeout_s, session_id or in_body, receive)
+
+    return handle
+
+
+def _state(episodes: HttpEpisodes) -> _Handle:
+    return lambda _body, session_id, receive: episodes.state(session_id, receive)
+
+
+def _decoded(body: bytes) -> dict[str, Any] | None:
+    try:
+        data = _decode(body)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return None
+    return data if type(data) is dict else None
+
+
+def _is_label(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and len(value) <= MAX_LABEL)
+
+
+def _read_headers(headers: Sequence[tuple[bytes, bytes]]) -> tuple[bool, int, str | None]:
+    """Whether the body is JSON by its type, its announced size (0 where there is none), and the session's id."""
+    json, size, session_id = False, 0, None
+    for name, value in headers:
+        if name == b"content-type":
+            json = value.partition(b";")[0].strip().lower() == b"application/json"
+        elif name == b"content-length" and value.isdigit():
+            size = int(value)
+        elif name == _SESSION_HEADER:
+            session_id = value.decode("latin-1")
+    return json, size, session_id
+
+
+async def _read_body(receive: Receive) -> bytes | None:
+    """The whole body; None where it is too large, and empty where the client is gone."""
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    while message.get("more_body", False):
+        message = await receive()
+        body += message.get("body", b"")
+        if len(body) > MAX_BODY_BYTES:
+            return None
+    return body
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """A channel that gives a body that was read already, then what comes after it."""
+    given = False
+
+    async def replay() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return replay
+
+
+def _limited(receive: Receive) -> Receive:
+    """A channel that refuses a body once it is too large."""
+    size = 0
+
+    async def counted() -> Message:
+        nonlocal size
+        message = await receive()
+        size += len(message.get("body", b""))
+        if size > MAX_BODY_BYTES:
+            raise HTTPException(413, _TOO_LARGE)
+        return message
+
+    return counted
+
+
+_TOO_LARGE = f"the body is larger than {MAX_BODY_BYTES} bytes"
+_decode = msgspec.json.Decoder().decode
+
+
+def _too_large() -> Answer:
+    return Answer(msgspec.json.encode({"detail": _TOO_LARGE}), 413)
+
+
+async def _send(send: Send, answer: Answer) -> None:
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % len(answer.body)),
+        *((name.encode(), value.encode("latin-1", "replace")) for name, value in answer.headers.items()),
+    ]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})

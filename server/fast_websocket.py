@@ -1,0 +1,375 @@
+"""``/ws`` without ASGI: a protocol class for uvicorn's ``ws=`` that speaks to the session directly.
+
+Framing is that of the library ``websockets``, but for what nearly every frame is: one final, unreserved text or
+binary frame outside of a fragmented message. The bounds of a frame are found here, so that the library always stands
+at one; handed to it, such a frame and its answer took 11 us, here 1 us.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+from urllib.parse import parse_qs, unquote
+
+import uvicorn
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from uvicorn.server import ServerState
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Request
+from websockets.protocol import State
+from websockets.server import ServerProtocol
+from websockets.speedups import apply_mask
+
+from openenv_tasksets.server.conversation import (
+    GOING_AWAY,
+    HARD_LIMIT_BYTES,
+    NORMAL,
+    Refused,
+    answer,
+    begin,
+    farewell,
+)
+from openenv_tasksets.server.eager import run_eagerly
+from openenv_tasksets.server.host import Host
+from openenv_tasksets.server.http_episode import SESSION_HEADER
+from openenv_tasksets.server.session import Session, new_session_id
+
+SERVICE_RESTART = 1012
+INVALID_DATA = 1007
+KEEPALIVE_FAILED = 1011
+
+CLOSE_SECONDS = 10.0
+"""How long a client has to close its side of a connection that is closing."""
+MOST_AHEAD = 16
+"""Frames that may wait for those before them; then no more are read until there are fewer."""
+MOST_AT_ONCE = 16
+"""Frames that are answered before other connections have their turn."""
+
+
+class EpisodeProtocol(asyncio.Protocol):
+    """One connection, from its upgrade request on. A subclass has the hosts; see ``protocol_for``."""
+
+    hosts: Mapping[str, Host]
+
+    def __init__(self, config: uvicorn.Config, server_state: ServerState, app_state: dict[str, Any]) -> None:
+        self._config = config
+        self._server_state = server_state
+        self._app_state = app_state
+        self._loop = asyncio.get_running_loop()
+        self._library = ServerProtocol(max_size=HARD_LIMIT_BYTES)
+        self._host: Host | None = None
+        self._session: Session | None = None
+        self._opening: asyncio.Task[None] | None = None
+        self._answering: asyncio.Task[bytes | None] | None = None
+        self._waiting: deque[str | bytes] = deque()
+        self._buffer = bytearray()
+        self._needed = 0
+        self._fragments: list[bytes] | None = None
+        self._is_text = True
+        self._writable = True
+        self._reading = True
+        self._lost = False
+        self._heard = True
+        self._timer: asyncio.TimerHandle | None = None
+        self._turn: asyncio.Handle | None = None
+
+    # What the transport calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The connection was an HTTP one so far."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._server_state.connections.add(cast("Any", self))
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes of any number of frames; the first ones are the upgrade request."""
+        self._heard = True
+        if not self._is_open():
+            self._receive_unopened(data)
+            return
+        if self._buffer:
+            self._buffer += data
+            if len(self._buffer) < self._needed:
+                return
+            data = bytes(self._buffer)
+            self._buffer.clear()
+        taken = self._take_frames(data)
+        if taken == len(data):
+            return
+        if self._is_open():
+            self._buffer += data[taken:]
+        else:
+            self._receive_unopened(data[taken:])
+
+    def _is_open(self) -> bool:
+        # A method, since frames that were taken may have changed it.
+        return self._library.state is State.OPEN
+
+    def eof_received(self) -> bool:
+        """The client sends no more; nothing is left to say to it."""
+        return False
+
+    def connection_lost(self, _exc: Exception | None) -> None:
+        """The connection is over, and the session with it unless it outlives it."""
+        self._lost = True
+        self._server_state.connections.discard(cast("Any", self))
+        self._waiting.clear()
+        for handle in (self._timer, self._turn):
+            if handle is not None:
+                handle.cancel()
+        if self._opening is not None:
+            self._opening.cancel()  # which does nothing to one that is done
+        if self._host is not None and self._session is not None:
+            self._host.sessions.run(self._leave(self._host, self._session))
+
+    def pause_writing(self) -> None:
+        """The client does not read what it is sent."""
+        self._writable = False
+        self._pace()
+
+    def resume_writing(self) -> None:
+        """The client has read most of it."""
+        self._writable = True
+        self._answer_waiting()
+
+    def shutdown(self) -> None:
+        """The server is stopping."""
+        self._close(SERVICE_RESTART)
+        self._transport.close()
+
+    # The handshake
+
+    def _receive_unopened(self, data: bytes) -> None:
+        """Bytes before the handshake, or after the closing one began."""
+        if self._library.eof_sent:
+            return
+        self._library.receive_data(data)
+        for event in self._library.events_received():
+            if isinstance(event, Request):
+                self._open(event, data)
+            elif isinstance(event, Frame) and event.opcode is Opcode.CLOSE:
+                self._flush()
+
+    def _open(self, request: Request, data: bytes) -> None:
+        path, _, query = request.path.partition("?")
+        path = unquote(path)
+        host = self.hosts.get(path.removesuffix("/ws")) if path.endswith("/ws") else None
+        if host is None:
+            self._hand_over(data)
+            return
+        response = self._library.accept(request)
+        new_id = new_session_id()
+        wanted = parse_qs(query).get("session_id", [None])[-1]
+        if not wanted:
+            response.headers[SESSION_HEADER] = new_id
+        self._library.send_response(response)
+        self._flush()
+        if response.status_code != 101:
+            self._transport.close()
+            return
+        self._host = host
+        self._keep_alive()
+        beginning = self._begin(host, new_id, wanted)
+        opening = run_eagerly(beginning, host.sessions.run) if host.kind.inline else host.sessions.run(beginning)
+        self._opening = opening if isinstance(opening, asyncio.Task) else None
+
+    def _hand_over(self, data: bytes) -> None:
+        """To uvicorn's own class: this is no path of an environment."""
+        self._server_state.connections.discard(cast("Any", self))
+        other = WebSocketsSansIOProtocol(self._config, self._server_state, self._app_state)
+        other.connection_made(self._transport)
+        # The transport is given this object when this call returns, so it forwards.
+        for name in ("data_received", "eof_received", "connection_lost", "pause_writing", "resume_writing"):
+            setattr(self, name, getattr(other, name))
+        other.data_received(data)
+
+    async def _begin(self, host: Host, new_id: str, wanted: str | None) -> None:
+        try:
+            session = await begin(host, new_id, wanted, self._tell)
+        except Refused as exc:
+            self._send(exc.frame)
+            self._close(exc.close_code)
+            return
+        if self._lost:
+            await self._leave(host, session)
+            return
+        self._session = session
+        self._answer_waiting()
+
+    async def _leave(self, host: Host, session: Session) -> None:
+        broke = self._library.close_rcvd is None and self._library.close_sent is None
+        if self._answering is not None and not host.sessions.outlives(session, broke=broke):
+            self._answering.cancel()
+            await asyncio.wait([self._answering])
+        await host.sessions.leave(session, broke=broke)
+
+    # Frames in
+
+    def _take_frames(self, data: bytes) -> int:
+        """Take every whole frame; how many bytes that were."""
+        at, size = 0, len(data)
+        self._needed = 0
+        while size - at >= 2 and self._library.state is State.OPEN:
+            first, second = data[at], data[at + 1]
+            head, length = 6, second & 0x7F
+            if length >= 126:
+                head = 8 if length == 126 else 14
+                if size - at < head - 4:
+                    break
+                length = int.from_bytes(data[at + 2 : at + head - 4], "big")
+            # What is wrong with a frame is seen in its first bytes, and the library's to say.
+            room = HARD_LIMIT_BYTES - (self._library.current_size or 0)
+            if length > room or second < 0x80 or (first & 0x08 and length > 125):
+                self._give_to_library(data[at:])
+                return size
+            end = at + head + length
+            if end > size:
+                self._needed = end - at
+                break
+            if (first == 0x81 or first == 0x82) and self._fragments is None:
+                payload = apply_mask(data[at + head : end], data[at + head - 4 : at + head])
+                self._receive_message(payload, is_text=first == 0x81)
+            else:
+                self._give_to_library(data[at:end])
+            at = end
+        return at
+
+    def _give_to_library(self, data: bytes) -> None:
+        self._library.receive_data(data)
+        for event in self._library.events_received():
+            if isinstance(event, Frame) and event.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
+                self._receive_fragment(event)
+        self._flush()
+
+    def _receive_fragment(self, frame: Frame) -> None:
+        if frame.opcode is not Opcode.CONT or self._fragments is None:
+            self._fragments, self._is_text = [], frame.opcode is Opcode.TEXT
+        self._fragments.append(bytes(frame.data))
+        if frame.fin:
+            payload, self._fragments = b"".join(self._fragments), None
+            self._receive_message(payload, is_text=self._is_text)
+
+    def _receive_message(self, payload: bytes, *, is_text: bool) -> None:
+        try:
+            message = payload.decode() if is_text else payload
+        except UnicodeDecodeError:
+            self._library.fail(INVALID_DATA, "a text frame is not UTF-8")
+            self._flush()
+            return
+        self._waiting.append(message)
+        if self._turn is None and self._answering is None:
+            self._answer_waiting()
+        else:
+            self._pace()
+
+    # Answers
+
+    def _answer_waiting(self) -> None:
+        """Answer what waits, in order, as far as the session, the client and the others let it."""
+        self._turn = None
+        session, host = self._session, self._host
+        if session is None or host is None:
+            return
+        answered = 0
+        while self._waiting and self._answering is None and self._writable and not self._lost:
+            if answered == MOST_AT_ONCE:
+                self._turn = self._loop.call_soon(self._answer_waiting)
+                break
+            answered += 1
+            work = answer(session, self._waiting.popleft())
+            reply = run_eagerly(work, host.sessions.run) if session.inline else host.sessions.run(work)
+            if isinstance(reply, asyncio.Task):
+                self._answering = reply
+                reply.add_done_callback(self._answered)
+            else:
+                self._reply(reply)
+        self._pace()
+
+    def _answered(self, task: "asyncio.Task[bytes | None]") -> None:
+        self._answering = None
+        if not self._lost and not task.cancelled():
+            self._reply(task.result())
+            self._answer_waiting()
+
+    def _reply(self, frame: bytes | None) -> None:
+        if frame is None:
+            self._close(NORMAL)
+        else:
+            self._send(frame)
+
+    def _send(self, frame: bytes) -> None:
+        if self._library.state is not State.OPEN:
+            return
+        size = len(frame)
+        if size < 126:
+            self._transport.write(b"\x81%c%b" % (size, frame))
+        elif size < 65536:
+            self._transport.write(b"\x81\x7e%b%b" % (size.to_bytes(2, "big"), frame))
+        else:
+            self._transport.writelines((b"\x81\x7f" + size.to_bytes(8, "big"), frame))
+
+    def _pace(self) -> None:
+        """Read on only while there is room for what comes."""
+        wanted = self._writable and len(self._waiting) < MOST_AHEAD
+        if wanted is not self._reading and not self._lost:
+            self._reading = wanted
+            (self._transport.resume_reading if wanted else self._transport.pause_reading)()
+
+    # Ends
+
+    def _tell(self, why: str) -> None:
+        self._send(farewell(why))
+        self._close(GOING_AWAY)
+
+    def _close(self, code: int) -> None:
+        self._waiting.clear()
+        if self._library.state is State.OPEN:
+            self._library.send_close(code)
+            self._flush()
+
+    def _flush(self) -> None:
+        """Write what the library has to say, and wait for the end of the connection where there is one to come."""
+        for chunk in self._library.data_to_send():
+            if chunk:
+                self._transport.write(chunk)
+            elif self._transport.can_write_eof():
+                self._transport.write_eof()
+            else:
+                self._transport.close()
+        if self._library.state is State.CLOSING:
+            self._set_timer(CLOSE_SECONDS, self._transport.abort)
+            self._writable = True
+            self._pace()
+
+    def _set_timer(self, seconds: float, call: Callable[[], None]) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None if self._lost else self._loop.call_later(seconds, call)
+
+    def _ping(self) -> None:
+        self._heard = False
+        self._library.send_ping(b"")
+        self._flush()
+        self._set_timer(self._config.ws_ping_timeout or 20.0, self._check_heard)
+
+    def _check_heard(self) -> None:
+        # A client whose frames wait for an answer cannot be heard.
+        if self._heard or self._answering is not None:
+            self._keep_alive()
+            return
+        self._library.fail(KEEPALIVE_FAILED, "keepalive ping timeout")
+        self._flush()
+        self._transport.abort()
+
+    def _keep_alive(self) -> None:
+        interval, timeout = self._config.ws_ping_interval, self._config.ws_ping_timeout or 0.0
+        if interval:
+            self._set_timer(interval if self._timer is None else max(0.0, interval - timeout), self._ping)
+
+
+def protocol_for(hosts: Mapping[str, Host]) -> type[EpisodeProtocol]:
+    """The class to give to uvicorn as ``ws``.
+
+    Args:
+        hosts: By the path before their ``/ws``; the root's is empty.
+    """
+    return type("EpisodeProtocol", (EpisodeProtocol,), {"hosts": dict(hosts)})

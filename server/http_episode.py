@@ -1,0 +1,145 @@
+"""Episodes over HTTP: what /reset, /step and /state do, whatever reads the request and writes the answer."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Any, TypeVar
+
+import msgspec
+
+from openenv_tasksets.server.errors import wire_error
+from openenv_tasksets.server.host import Host
+from openenv_tasksets.server.outcome import Outcome
+from openenv_tasksets.server.session import Session
+from openenv_tasksets.server.wire import encode_json
+
+SESSION_HEADER = "x-session-id"
+
+Receive = Callable[[], Awaitable[Any]]
+Result = TypeVar("Result")
+
+
+class ClientGone(Exception):
+    """The client left while its request was being answered."""
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What a request is answered with.
+
+    Attributes:
+        body: JSON.
+        status: The HTTP status.
+        headers: Beside the content's type and length, by name in lower case.
+    """
+
+    body: bytes
+    status: int = 200
+    headers: Mapping[str, str] = {}
+
+
+class HttpEpisodes:
+    """The three requests. Each that names no session has an environment of its own, as OpenEnv's have.
+
+    Args:
+        host: Whose.
+    """
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    async def reset(self, data: Mapping[str, Any], session_id: str | None, receive: Receive) -> Answer:
+        """Begin an episode in a session that stays, a new one where none is named; its id is in header and body.
+
+        Args:
+            data: The reset()'s arguments.
+            session_id: The session, or None for a new one.
+            receive: The request's ASGI channel, read to its end.
+
+        Raises:
+            ClientGone: The client left before there was an episode; a new session is closed.
+        """
+        if session_id is not None:
+            session = self._host.sessions.find(session_id)
+            outcome = await session.reset(data)
+        else:
+            session, outcome = await self._unless_gone(self._begin(data), receive)
+        return _answer({**_observation(outcome), "session_id": session.id}, session.id)
+
+    async def step(
+        self, action: Mapping[str, Any], timeout_s: float | None, session_id: str | None, receive: Receive
+    ) -> Answer:
+        """Take one action.
+
+        Args:
+            action: As it came over the wire.
+            timeout_s: Seconds that the environment may take, > 0; None is any time.
+            session_id: The session, or None for an environment that is made and closed for this action.
+            receive: As for ``reset``.
+
+        Raises:
+            ClientGone: The client left in the middle of an action without a session.
+        """
+        if session_id is not None:
+            outcome = await self._host.sessions.find(session_id).step(action, timeout_s)
+        else:
+            outcome = await self._unless_gone(self._passing(lambda session: session.act(action, timeout_s)), receive)
+        return _answer(_observation(outcome), session_id)
+
+    async def state(self, session_id: str | None, receive: Receive) -> Answer:
+        """The state of a session, or of a new one; arguments and errors as for ``step``."""
+        if session_id is not None:
+            return _answer(await self._host.sessions.find(session_id).state(), session_id)
+        return _answer(await self._unless_gone(self._passing(Session.state), receive), None)
+
+    async def _begin(self, data: Mapping[str, Any]) -> tuple[Session, Outcome]:
+        session = await self._host.open_session(kept=True)
+        try:
+            return session, await session.reset(data)
+        except BaseException:
+            await asyncio.shield(self._host.release(session))
+            raise
+
+    async def _passing(self, use: Callable[[Session], Awaitable[Result]]) -> Result:
+        session = await self._host.open_session()
+        try:
+            return await use(session)
+        finally:
+            await asyncio.shield(self._host.release(session))
+
+    async def _unless_gone(self, work: Coroutine[Any, Any, Result], receive: Receive) -> Result:
+        if self._host.kind.inline:
+            return await work
+        working = asyncio.create_task(work)
+        watching = asyncio.create_task(_gone(receive))
+        try:
+            await asyncio.wait([working, watching], return_when=asyncio.FIRST_COMPLETED)
+            if not working.done():
+                raise ClientGone
+            return working.result()
+        finally:
+            watching.cancel()
+            if not working.done():
+                working.cancel()
+                await asyncio.wait([working])
+
+
+def error_answer(exc: Exception) -> Answer:
+    """What an exception is over HTTP."""
+    error = wire_error(exc)
+    return Answer(encode_json(error.http_body()), error.status, error.http_headers())
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _answer(value: Mapping[str, Any], session_id: str | None) -> Answer:
+    return Answer(encode_json(value), 200, {} if session_id is None else {SESSION_HEADER: session_id})
+
+
+def _observation(outcome: Outcome) -> dict[str, Any]:
+    data = outcome.to_wire()
+    reward = outcome.reward
+    data["reward"] = None if reward is None else float(reward)
+    data.setdefault("metadata", None)
+    return data

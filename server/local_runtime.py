@@ -1,0 +1,113 @@
+"""One environment in this process: called on the event loop, or on a thread of its own where it blocks."""
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from openenv_tasksets.environment import Environment
+from openenv_tasksets.loaders.errors import EnvironmentFailed, TimeExceeded
+from openenv_tasksets.server.environment_thread import EnvironmentThread
+from openenv_tasksets.server.environment_type import EnvironmentType
+from openenv_tasksets.server.failure import failures, within
+from openenv_tasksets.server.outcome import Outcome, fields_of
+from openenv_tasksets.server.runtime import CLOSE_SECONDS
+
+Result = TypeVar("Result")
+
+logger = logging.getLogger(__name__)
+
+
+class LocalRuntime:
+    """An environment instance for one session; see ``openenv_tasksets.server.runtime``."""
+
+    __slots__ = ("_decode", "_environment", "_in_reset", "_in_step", "_kind", "_reset", "_step", "_stuck", "_thread")
+
+    def __init__(self, kind: EnvironmentType, environment: Environment, thread: EnvironmentThread | None) -> None:
+        self._kind = kind
+        self._decode = kind.action.decode
+        self._environment = environment
+        self._thread = thread
+        self._reset = getattr(environment, kind.reset_method)
+        self._step = getattr(environment, kind.step_method)
+        self._in_reset = failures(kind.name, "failed in reset()")
+        self._in_step = failures(kind.name, "failed in step()")
+        self._stuck = False
+
+    @classmethod
+    async def start(cls, kind: EnvironmentType, timeout_s: float | None = None) -> "LocalRuntime":
+        """Make an instance; a blocking environment is made, called and closed on one thread of its own.
+
+        Raises:
+            EnvironmentFailed: Its constructor raised.
+            TimeExceeded: It took longer than ``timeout_s``.
+        """
+        if kind.blocking is False:
+            with failures(kind.name, "could not be made"):
+                return cls(kind, kind.make(), None)
+        thread = EnvironmentThread(kind.name)
+        made: list[Environment] = []
+        try:
+            with failures(kind.name, "could not be made"):
+                await within(thread.call(lambda: made.append(kind.make())), timeout_s)
+        except BaseException:
+            # It may still be being made.
+            thread.stop(lambda: made[0].close() if made else None)
+            raise
+        return cls(kind, made[0], thread)
+
+    async def reset(self, arguments: Mapping[str, Any], timeout_s: float | None = None) -> Outcome:
+        """Begin an episode."""
+        with self._in_reset:
+            if self._kind.asynchronous[0]:
+                return Outcome.of(await within(self._reset(**arguments), timeout_s))
+            if self._thread is None:
+                return Outcome.of(self._reset(**arguments))
+            return await self._on_thread(lambda: Outcome.of(self._reset(**arguments)), timeout_s)
+
+    async def step(self, action: Mapping[str, Any], timeout_s: float | None = None) -> Outcome:
+        """Take one action."""
+        with self._in_step:
+            if self._kind.asynchronous[1]:
+                return Outcome.of(await within(self._step(self._decode(action)), timeout_s))
+            if self._thread is None:
+                return Outcome.of(self._step(self._decode(action)))
+            # Models of the environment's are its code too: they are read and written on its thread.
+            return await self._on_thread(lambda: Outcome.of(self._step(self._decode(action))), timeout_s)
+
+    async def state(self, timeout_s: float | None = None) -> dict[str, Any]:
+        """The environment's state."""
+        with failures(self._kind.name, "failed in state"):
+            return self._state() if self._thread is None else await self._on_thread(self._state, timeout_s)
+
+    async def close(self, timeout_s: float = CLOSE_SECONDS) -> None:
+        """Close the environment; the thread of one that is stuck closes it if it ever answers."""
+        if self._thread is not None and self._stuck:
+            self._thread.stop(self._environment.close)
+            return
+        try:
+            with failures(self._kind.name, "failed in close()"):
+                if inspect.iscoroutinefunction(self._environment.close):
+                    await within(self._environment.close(), timeout_s)
+                elif self._thread is None:
+                    self._environment.close()
+                else:
+                    await self._on_thread(self._environment.close, timeout_s)
+        except (EnvironmentFailed, TimeExceeded) as exc:
+            logger.warning("environment %r was not closed in order: %s", self._kind.name, exc)
+        finally:
+            if self._thread is not None:
+                self._thread.stop()
+
+    def _state(self) -> dict[str, Any]:
+        state = getattr(self._environment, "state", None)
+        return {} if state is None else fields_of(state)
+
+    async def _on_thread(self, call: Callable[[], Result], timeout_s: float | None) -> Result:
+        assert self._thread is not None  # noqa: S101 - for the type checker
+        try:
+            return await within(self._thread.call(call), timeout_s)
+        except (TimeExceeded, asyncio.CancelledError):
+            self._stuck = True
+            raise

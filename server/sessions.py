@@ -1,0 +1,223 @@
+"""The sessions of one host: found by id, up to a number, and ended when nobody uses them any more."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from openenv_tasksets.loaders.errors import TasksetError
+from openenv_tasksets.server.session import Session, SessionEnded
+
+logger = logging.getLogger(__name__)
+
+SOONEST_LOOK_S = 0.01
+
+Result = TypeVar("Result")
+
+
+class CapacityReached(TasksetError):
+    """Every session is taken.
+
+    Attributes:
+        active_sessions: How many there are.
+        max_sessions: How many there may be.
+    """
+
+    def __init__(self, active_sessions: int, max_sessions: int) -> None:
+        super().__init__(
+            f"Server at capacity: {active_sessions}/{max_sessions} sessions active. Cannot accept new connections."
+        )
+        self.active_sessions = active_sessions
+        self.max_sessions = max_sessions
+
+
+Tell = Callable[[str], None]
+"""Told, once, why the session that one serves is over."""
+
+
+@dataclass(slots=True)
+class _Place:
+    """A session, and who has it."""
+
+    session: Session
+    kept: bool
+    holder: Tell | None = None
+    leaving: asyncio.TimerHandle | None = None
+
+
+class Sessions:
+    """A session takes a slot from before its environment is made until that is closed. Belongs to one event loop.
+
+    One opened with ``kept`` outlives every connection, until it is idle for too long; any other is over when its
+    connection is, or ``grace_seconds`` after a connection that broke. A kept session that nobody came back to gives
+    its slot to a new one where there is no other: OpenEnv's clients reset over HTTP without ever coming back.
+
+    Args:
+        limit: Slots, >= 1.
+        idle_seconds: A session unused for so long is ended, > 0; None never ends one.
+        grace_seconds: For how long one whose connection broke may be taken up again, >= 0.
+        clock: That of the sessions.
+    """
+
+    def __init__(
+        self,
+        limit: int,
+        *,
+        idle_seconds: float | None = None,
+        grace_seconds: float = 0.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.limit = limit
+        self.taken = 0
+        self._idle_seconds = idle_seconds
+        self._grace_seconds = grace_seconds
+        self._clock = clock
+        self._places: dict[str, _Place] = {}
+        self._unclaimed: dict[str, None] = {}
+        self._looking: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    async def open(
+        self, make: Callable[[], Awaitable[Session]], *, kept: bool = False, holder: Tell | None = None
+    ) -> Session:
+        """Take a slot and make a session for it.
+
+        Args:
+            make: Makes the session.
+            kept: Whether it outlives its connection.
+            holder: Told when the session is ended by the server.
+
+        Raises:
+            CapacityReached: No slot is free.
+            EnvironmentFailed: The environment's constructor raised.
+        """
+        while self.taken >= self.limit and self._unclaimed:
+            await self.release(self._places[next(iter(self._unclaimed))].session, "it made room for another session")
+        if self.taken >= self.limit:
+            raise CapacityReached(self.taken, self.limit)
+        self.taken += 1
+        try:
+            session = await make()
+        except BaseException:
+            self.taken -= 1
+            raise
+        self._places[session.id] = _Place(session, kept, holder)
+        if kept:
+            self._unclaimed[session.id] = None
+        self._look_later()
+        return session
+
+    def find(self, session_id: str) -> Session:
+        """The session, which has been come back to from now on.
+
+        Raises:
+            SessionEnded: There is none of this id.
+        """
+        return self._place(session_id).session
+
+    def attach(self, session_id: str, holder: Tell) -> Session:
+        """Take a session up on a connection, which is the only one that it has.
+
+        Raises:
+            SessionEnded: There is none of this id, or it has a connection.
+        """
+        place = self._place(session_id)
+        if place.holder is not None:
+            raise SessionEnded(f"Session {session_id} has a connection already")
+        if place.leaving is not None:
+            place.leaving.cancel()
+            place.leaving = None
+        place.holder = holder
+        return place.session
+
+    def outlives(self, session: Session, *, broke: bool) -> bool:
+        """Whether the session goes on without its connection.
+
+        Args:
+            session: The session.
+            broke: Whether the connection ended without a word.
+        """
+        place = self._places.get(session.id)
+        return place is not None and (place.kept or (broke and self._grace_seconds > 0))
+
+    async def leave(self, session: Session, *, broke: bool) -> None:
+        """A connection is over, and its session too unless it ``outlives`` it."""
+        place = self._places.get(session.id)
+        if place is None:
+            return
+        if not self.outlives(session, broke=broke):
+            await self.release(session)
+            return
+        place.holder = None
+        if not place.kept:
+            place.leaving = asyncio.get_running_loop().call_later(self._grace_seconds, self._expire, session)
+
+    async def release(self, session: Session, why: str | None = None) -> None:
+        """End a session and free its slot; a second call does nothing.
+
+        Args:
+            session: A session of ``open``.
+            why: What its connection is told, if it has one; None tells nothing.
+        """
+        place = self._places.pop(session.id, None)
+        if place is None:
+            return
+        self._unclaimed.pop(session.id, None)
+        if place.leaving is not None:
+            place.leaving.cancel()
+        if why is not None and place.holder is not None:
+            place.holder(f"this session is over: {why}")
+        try:
+            await (session.close() if why is None else session.close(f"this session is over: {why}"))
+        finally:
+            self.taken -= 1
+
+    async def close(self) -> None:
+        """End every session."""
+        if self._looking is not None:
+            self._looking.cancel()
+            self._looking = None
+        for place in list(self._places.values()):
+            self.run(self.release(place.session, "the server is stopping"))
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def _place(self, session_id: str) -> _Place:
+        place = self._places.get(session_id)
+        if place is None:
+            raise SessionEnded(
+                f"Unknown session_id: {session_id:.100}. The session is over, or was idle for too long; "
+                "a reset without an id begins another"
+            )
+        self._unclaimed.pop(session_id, None)
+        return place
+
+    def _look_later(self) -> None:
+        """Look for idle sessions when the first one may have become one."""
+        if self._idle_seconds is None or not self._places or self._looking is not None:
+            return
+        first = min(place.session.used_at for place in self._places.values())
+        delay = max(first + self._idle_seconds - self._clock(), self._idle_seconds / 20, SOONEST_LOOK_S)
+        self._looking = asyncio.get_running_loop().call_later(delay, self._look)
+
+    def _look(self) -> None:
+        assert self._idle_seconds is not None  # noqa: S101 - for the type checker
+        self._looking = None
+        before = self._clock() - self._idle_seconds
+        idle = [p.session for p in self._places.values() if p.session.used_at <= before and not p.session.busy]
+        for session in idle:
+            logger.info("session %s was idle for %g s and is ended", session.id, self._idle_seconds)
+            self.run(self.release(session, f"it was idle for more than {self._idle_seconds:g} s"))
+        self._look_later()
+
+    def _expire(self, session: Session) -> None:
+        self.run(self.release(session, "its connection broke, and nobody took it up again in time"))
+
+    def run(self, work: Coroutine[Any, Any, Result]) -> asyncio.Task[Result]:
+        """A task that is kept until it is done, whoever forgets it."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task

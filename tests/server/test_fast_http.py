@@ -1,0 +1,108 @@
+"""The shortcut around the framework: the same answers as the framework's own routes, and bodies of bounded size."""
+
+import json
+
+import httpx
+import pytest
+
+from openenv_tasksets.server.app import create_app
+from openenv_tasksets.server.fast_http import MAX_BODY_BYTES
+from openenv_tasksets.server.host import Host
+
+ROWS = [{"question": f"q{n}"} for n in range(5)]
+TASK = {"reset": {"question": "question"}, "visible": ["question"]}
+JSON = {"content-type": "application/json"}
+
+
+class Quiz:
+    blocking = False
+
+    def reset(self, question, mood=None):
+        return {"question": question, "mood": mood}
+
+    def step(self, action):
+        return {"seen": action, "reward": 1}
+
+    state = None
+
+    def close(self):
+        pass
+
+
+@pytest.fixture(scope="module")
+def url(make_taskset, serve):
+    with serve(create_app([Host(make_taskset(ROWS, TASK), Quiz)])) as url:
+        yield url
+
+
+def plain(answer):
+    body = answer.json()
+    if "session_id" in body:
+        assert body.pop("session_id") == answer.headers["x-session-id"]
+    return answer.status_code, answer.headers["content-type"], body
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/reset", b'{"index":1}'),
+        ("/reset", b'{"seed":3,"episode_id":"mine","mood":"sad"}'),
+        ("/reset", b'{"seed":null,"index":2}'),
+        ("/reset", b'{"seed":-1}'),
+        ("/reset", b'{"seed":true}'),
+        ("/reset", b'{"seed":1.0}'),
+        ("/reset", b'{"seed":18446744073709551616}'),
+        ("/reset", b'{"index":true}'),
+        ("/reset", b'{"index":-1}'),
+        ("/reset", b'{"index":1%s}' % (b"0" * 3000)),
+        ("/reset", b'{"episode_id":3}'),
+        ("/reset", b'{"session_id":3}'),
+        ("/reset", json.dumps({"episode_id": "x" * 256}).encode()),
+        ("/reset", b"[]"),
+        ("/reset", b"null"),
+        ("/reset", b"{"),
+        ("/reset", b'{"mood":NaN,"index":1}'),
+        ("/reset", b'{"split":"dev"}'),
+        ("/step", b'{"action":{"a":1}}'),
+        ("/step", b'{"action":{},"timeout_s":3,"request_id":"r","render":true}'),
+        ("/step", b'{"action":{},"timeout_s":0}'),
+        ("/step", b'{"action":{},"timeout_s":true}'),
+        ("/step", b'{"action":{},"request_id":7}'),
+        ("/step", b'{"action":[]}'),
+        ("/step", b'{"a":1}'),
+        ("/step", b""),
+    ],
+)
+def test_the_shortcut_and_the_frameworks_route_answer_alike(url, path, body):
+    # A query leads past the shortcut.
+    short = httpx.post(url + path, content=body, headers=JSON)
+    long = httpx.post(f"{url}{path}?past=1", content=body, headers=JSON)
+    assert plain(short) == plain(long)
+
+
+def test_a_body_of_another_type_is_refused(url):
+    for kind in ("text/plain", "application/jsonp", ""):
+        assert httpx.post(f"{url}/reset", content=b"{}", headers={"content-type": kind}).status_code == 422
+    found = httpx.post(f"{url}/reset", content=b"{}", headers={"content-type": "application/json; charset=utf-8"})
+    assert found.status_code == 200
+    assert httpx.post(f"{url}/reset").status_code == 200
+
+
+PATHS = ["/reset", "/step", "/mcp", "/quiz/task", "/reset?past=1", "/quiz/reset"]
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("announced", [True, False])
+def test_a_body_that_is_too_large_is_refused_on_every_path(url, path, announced):
+    body = b'{"action":{"a":"' + b"x" * MAX_BODY_BYTES + b'"}}'
+    content = body if announced else (body[start : start + 2**20] for start in range(0, len(body), 2**20))
+    answer = httpx.post(url + path, content=content, headers=JSON, timeout=60)
+    assert (answer.status_code, answer.json()) == (413, {"detail": f"the body is larger than {MAX_BODY_BYTES} bytes"})
+    assert httpx.get(f"{url}/health").status_code == 200
+
+
+def test_a_body_of_the_largest_size_is_taken(url):
+    body = b'{"action":{"a":"' + b"x" * (MAX_BODY_BYTES - 19) + b'"}}'
+    assert len(body) == MAX_BODY_BYTES
+    answer = httpx.post(f"{url}/step", content=body, headers=JSON, timeout=60)
+    assert answer.json()["reward"] == 1.0

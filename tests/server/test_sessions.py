@@ -1,0 +1,231 @@
+"""Sessions by id: slots, idleness, connections that come and go, and who makes room for whom."""
+
+import asyncio
+import threading
+from functools import partial
+
+import pytest
+
+from openenv_tasksets.declaration import Limits
+from openenv_tasksets.episode import Episode
+from openenv_tasksets.server.environment_type import EnvironmentType
+from openenv_tasksets.server.runtime import start_runtime
+from openenv_tasksets.server.session import Session, SessionEnded, new_session_id
+from openenv_tasksets.server.sessions import CapacityReached, Sessions
+from openenv_tasksets.task import Hidden, Task
+
+pytestmark = pytest.mark.anyio
+
+
+class Quiz:
+    blocking = False
+    open = 0
+
+    def __init__(self):
+        type(self).open += 1
+
+    def reset(self):
+        return {}
+
+    def step(self, action):
+        return {}
+
+    state = None
+
+    def close(self):
+        type(self).open -= 1
+
+
+class Slow(Quiz):
+    blocking = "thread"
+
+    def __init__(self):
+        super().__init__()
+        self.let_go = threading.Event()
+
+    def step(self, action):
+        self.let_go.wait(action["seconds"])
+        return {}
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+async def select(request):
+    return Episode(Task("t", "train", 0, 0, {}, {}, Hidden({}), Hidden({})), None, 0, None, {}, ())
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture(autouse=True)
+def _every_environment_is_closed():
+    before = Quiz.open, Slow.open
+    yield
+    assert (Quiz.open, Slow.open) == before
+
+
+@pytest.fixture
+def make(clock):
+    async def make(environment=Quiz):
+        start = partial(start_runtime, EnvironmentType.of(environment))
+        return Session(new_session_id(), await start(), start, select, Limits(), clock=clock)
+
+    return make
+
+
+async def eventually(holds):
+    for _ in range(1000):
+        if holds():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it never came true")
+
+
+async def test_a_session_is_found_by_its_id_until_it_is_released(make):
+    sessions = Sessions(2)
+    one, other = await sessions.open(make), await sessions.open(make)
+    assert (sessions.find(one.id), sessions.find(other.id), sessions.taken) == (one, other, 2)
+    await sessions.release(one)
+    await sessions.release(one)
+    assert sessions.taken == 1
+    with pytest.raises(SessionEnded, match=f"Unknown session_id: {one.id}. The session is over, or was idle"):
+        sessions.find(one.id)
+    with pytest.raises(SessionEnded, match="this session is closed"):
+        await one.reset({})
+    await sessions.close()
+    assert sessions.taken == 0
+
+
+async def test_at_capacity_a_kept_session_that_nobody_came_back_to_makes_room_the_oldest_first(make):
+    sessions = Sessions(3)
+    one, two = await sessions.open(make, kept=True), await sessions.open(make, kept=True)
+    three = await sessions.open(make, kept=True)
+    sessions.find(one.id)
+    four = await sessions.open(make, kept=True)
+    assert [sessions.find(each.id) for each in (one, three, four)] == [one, three, four]
+    with pytest.raises(SessionEnded):
+        sessions.find(two.id)
+    with pytest.raises(SessionEnded, match="made room for another"):
+        await two.step({})
+    with pytest.raises(CapacityReached, match="3/3 sessions active"):
+        await sessions.open(make, kept=True)
+    await sessions.close()
+
+
+async def test_one_with_a_connection_makes_no_room(make):
+    sessions = Sessions(1)
+    await sessions.open(make)
+    with pytest.raises(CapacityReached):
+        await sessions.open(make)
+    await sessions.close()
+
+
+async def test_an_idle_session_is_ended_and_its_connection_told(make, clock):
+    told = []
+    sessions = Sessions(3, idle_seconds=0.2, clock=clock)
+    idle = await sessions.open(make, holder=told.append)
+    used = await sessions.open(make)
+    clock.now += 0.15
+    await used.reset({})
+    clock.now += 0.1
+    await eventually(lambda: sessions.taken == 1)
+    assert told == ["this session is over: it was idle for more than 0.2 s"]
+    with pytest.raises(SessionEnded, match="idle for more than 0.2 s"):
+        await idle.step({})
+    assert sessions.find(used.id) is used
+    clock.now += 1
+    await eventually(lambda: sessions.taken == 0)
+
+
+async def test_a_session_in_the_middle_of_a_call_is_not_idle(make, clock):
+    sessions = Sessions(1, idle_seconds=0.05, clock=clock)
+    session = await sessions.open(partial(make, Slow))
+    await session.reset({})
+    stepping = asyncio.create_task(session.step({"seconds": 0.5}))
+    await asyncio.sleep(0)
+    clock.now += 1
+    assert (await stepping).done is False
+    await session.reset({})
+    clock.now += 1
+    await eventually(lambda: sessions.taken == 0)
+
+
+async def test_without_a_limit_no_session_is_ever_idle(make, clock):
+    sessions = Sessions(1, clock=clock)
+    session = await sessions.open(make)
+    clock.now += 10**9
+    await asyncio.sleep(0.05)
+    assert (await session.reset({})).observation == {}
+    await sessions.close()
+
+
+@pytest.mark.parametrize("broke", [True, False])
+async def test_without_grace_a_connection_takes_its_session_with_it(make, broke):
+    sessions = Sessions(1)
+    session = await sessions.open(make, holder=lambda _why: None)
+    assert not sessions.outlives(session, broke=broke)
+    await sessions.leave(session, broke=broke)
+    assert sessions.taken == 0
+
+
+async def test_with_grace_a_session_whose_connection_broke_is_taken_up_again(make):
+    sessions = Sessions(1, grace_seconds=0.3)
+    session = await sessions.open(make, holder=lambda _why: None)
+    await session.reset({})
+    with pytest.raises(SessionEnded, match=f"Session {session.id} has a connection already"):
+        sessions.attach(session.id, lambda _why: None)
+    await sessions.leave(session, broke=True)
+    assert sessions.taken == 1
+    again = sessions.attach(session.id, lambda _why: None)
+    assert again is session
+    await asyncio.sleep(0.5)
+    assert (await again.step({})).done is False
+    await sessions.leave(session, broke=True)
+    await eventually(lambda: sessions.taken == 0)
+    with pytest.raises(SessionEnded, match="its connection broke, and nobody took it up again in time"):
+        await session.step({})
+
+
+async def test_with_grace_one_that_was_closed_in_order_is_over(make):
+    sessions = Sessions(1, grace_seconds=60)
+    session = await sessions.open(make, holder=lambda _why: None)
+    await sessions.leave(session, broke=False)
+    assert sessions.taken == 0
+
+
+@pytest.mark.parametrize("broke", [True, False])
+async def test_a_kept_session_outlives_its_connections(make, broke):
+    sessions = Sessions(1)
+    session = await sessions.open(make, kept=True)
+    sessions.attach(session.id, lambda _why: None)
+    await sessions.leave(session, broke=broke)
+    assert sessions.attach(session.id, lambda _why: None) is session
+    await sessions.close()
+
+
+async def test_closing_ends_every_session_and_tells_it(make):
+    told = []
+    sessions = Sessions(3, grace_seconds=60)
+    await sessions.open(make, holder=told.append)
+    await sessions.open(make, kept=True)
+    await sessions.leave(await sessions.open(make, holder=told.append), broke=True)
+    await sessions.close()
+    assert (told, sessions.taken) == (["this session is over: the server is stopping"], 0)
+
+
+async def test_a_constructor_that_fails_gives_its_slot_back():
+    async def fail():
+        raise ValueError("no")
+
+    sessions = Sessions(1)
+    for _ in range(2):
+        with pytest.raises(ValueError, match="no"):
+            await sessions.open(fail)
+    assert sessions.taken == 0
