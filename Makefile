@@ -37,7 +37,7 @@ format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 
 bench-server: $(VENV)/.dev
-	$(BIN)/python benchmarks/server.py
+	$(BIN)/python benchmarks/server --json benchmarks/results/server.json
 
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, not " + sys.version.split()[0])'
