@@ -44,10 +44,12 @@ def compare(arguments: argparse.Namespace) -> None:
         "python": platform.python_version(),
         "system": platform.system(),
         "cores": os.cpu_count(),
+        "busy_before": round(os.getloadavg()[0], 1),
         "versions": versions,
         "plan": dataclasses.asdict(plan),
     }
     print(f"Python {about['python']}, {about['cores']} cores; " + ", ".join(map(" ".join, versions.items())))
+    print(f"{about['busy_before']} processes were running or waiting before it began: best is none.")
     print(f"Medians of {plan.rounds} rounds of {plan.seconds:g} s.\n")
     figures = measure(plan, lambda text: print(f"  ... {text}", file=sys.stderr, flush=True))
     write_tables(figures, plan.sessions, print)

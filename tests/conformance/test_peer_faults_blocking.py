@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
-from asking import WAIT_S, ask, eventually, open_session
+from asking import WAIT_S, ask, eventually, open_session, receive, send
 from oracle_environments import one_question
 
 RESET = {"split": "test", "index": 3}
@@ -122,22 +122,21 @@ def test_rows_that_come_slowly_delay_nobody(sound_server, openenv, make_taskset,
         assert request.result().status_code == 200
 
 
-def test_many_requests_wait_at_the_same_time(sound_server, openenv, quiz_taskset):
+def test_many_requests_wait_at_the_same_time(sound_server, openenv, quiz_taskset, gate):
     """The peer has 32 threads for all requests."""
-    together = threading.Barrier(40)
 
     def step(self, action, timeout_s=None, **kwargs):
-        try:
-            together.wait(PATIENCE_S)
-        except threading.BrokenBarrierError:
-            return type(self).models[1](reward=0.0)
+        gate.wait()
         return type(self).models[1](reward=1.0)
 
     environment = one_question(openenv, step=step)
     with sound_server.serve(environment, quiz_taskset) as url, ThreadPoolExecutor(max_workers=40) as pool:
         steps = [requested(pool, "POST", url + "/step", ACTION) for _ in range(40)]
-        rewards = [each.result().json()["reward"] for each in steps]
-    assert rewards == [1.0] * 40
+        try:
+            assert all(gate.reached(2 * PATIENCE_S) for _ in range(40))
+        finally:
+            gate.open()
+        assert [each.result().json()["reward"] for each in steps] == [1.0] * 40
 
 
 def test_an_idle_session_that_does_not_block_costs_no_thread(sound_server, openenv, quiz_taskset):
@@ -178,7 +177,9 @@ def test_code_that_computes_may_have_a_process_of_its_own(sound_server, quiz_tas
     from own_process import OwnProcess
 
     with sound_server.serve(OwnProcess, quiz_taskset) as url, open_session(url) as websocket:
-        observation = ask(websocket, "reset", RESET)["data"]["observation"]
+        send(websocket, "reset", RESET)
+        # Another process has to import OpenEnv first.
+        observation = receive(websocket, timeout=100)["data"]["observation"]
         assert observation["question"] == "test 3 + 1 = ?"
         assert observation["pid"] != os.getpid()
         stepped = ask(websocket, "step", {"answer": "c4n4ry-4"})["data"]
