@@ -176,15 +176,16 @@ def test_code_that_computes_may_have_a_process_of_its_own(sound_server, quiz_tas
     """``blocking = "process"``: what computes in Python would hold up every thread of the server's process."""
     from own_process import OwnProcess
 
-    with sound_server.serve(OwnProcess, quiz_taskset) as url, open_session(url) as websocket:
-        send(websocket, "reset", RESET)
-        # Another process has to import OpenEnv first.
-        observation = receive(websocket, timeout=100)["data"]["observation"]
-        assert observation["question"] == "test 3 + 1 = ?"
-        assert observation["pid"] != os.getpid()
-        stepped = ask(websocket, "step", {"answer": "c4n4ry-4"})["data"]
-        assert (stepped["reward"], stepped["observation"]["pid"]) == (1.0, observation["pid"])
-    assert eventually(lambda: not _alive(observation["pid"]))
+    with sound_server.serve(OwnProcess, quiz_taskset) as url:
+        with open_session(url) as websocket:
+            send(websocket, "reset", RESET)
+            # Another process has to import OpenEnv first.
+            observation = receive(websocket, timeout=100)["data"]["observation"]
+            assert observation["question"] == "test 3 + 1 = ?"
+            assert observation["pid"] != os.getpid()
+            stepped = ask(websocket, "step", {"answer": "c4n4ry-4"})["data"]
+            assert (stepped["reward"], stepped["observation"]["pid"]) == (1.0, observation["pid"])
+        assert eventually(lambda: not _alive(observation["pid"]))
 
 
 def _alive(pid):
