@@ -57,6 +57,7 @@ def compare(arguments: argparse.Namespace) -> None:
         rounded = {
             name: {what: float(f"{value:.4g}") for what, value in each.items()} for name, each in figures.items()
         }
+        arguments.json.parent.mkdir(parents=True, exist_ok=True)
         arguments.json.write_text(json.dumps({**about, "figures": rounded}, indent=1) + "\n")
 
 

@@ -11,6 +11,7 @@ import select
 import socket
 import struct
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 from environments import ROWS
@@ -124,51 +125,46 @@ class Player:
         self.first_sent = 0.0
         self.step_is_next = False
 
+    def received(self, whole: Callable[[bytes], bool]) -> bool:
+        """Read what there is; whether that is all of the answer."""
+        data = self.connection.recv(RECEIVE_BYTES)
+        if not data:
+            raise SystemExit("closed by the server")
+        if self.buffer:
+            data = self.buffer + data
+        if not whole(data):
+            self.buffer = data
+            return False
+        self.buffer = b""
+        return True
+
 
 def play(port: int, sessions: int, seconds: float, *, over_http: bool = False) -> Load:
     """Episodes of so many sessions over ``/ws``, or POSTs to ``/reset`` over so many connections."""
     firsts, then = (HTTP_RESETS, None) if over_http else (RESETS, STEP)
     whole = whole_response if over_http else whole_frame
-    poll = select.epoll()
-    players = {}
-    for number in range(sessions):
-        connection = connected(port)
-        if not over_http:
-            ask_upgrade(connection)
-            check_upgrade(connection)
-        players[connection.fileno()] = Player(connection, number * 7919)
-        poll.register(connection, select.EPOLLIN)
+    poll, players = _players(port, sessions, over_http=over_http)
     waits: list[float] = []
     count = 0
     cpu, began = time.process_time(), time.perf_counter()
-    until = began + seconds
     for player in players.values():
         player.first_sent = time.perf_counter()
         player.connection.send(firsts[player.place % ROWS])
     now = began
-    while now < until:
+    while now < began + seconds:
         for number, _ in poll.poll(1.0):
             player = players[number]
-            data = player.connection.recv(RECEIVE_BYTES)
-            if not data:
-                raise SystemExit("closed by the server")
-            if player.buffer:
-                data = player.buffer + data
-            if not whole(data):
-                player.buffer = data
+            if not player.received(whole):
                 continue
-            player.buffer = b""
             now = time.perf_counter()
-            if player.step_is_next:
-                player.step_is_next = False
-                count += 1
-            else:
+            if not player.step_is_next:
                 waits.append(now - player.first_sent)
                 if then is not None:
                     player.step_is_next = True
                     player.connection.send(then)
                     continue
-                count += 1
+            player.step_is_next = False
+            count += 1
             player.place += 1
             player.first_sent = now
             player.connection.send(firsts[player.place % ROWS])
@@ -179,6 +175,20 @@ def play(port: int, sessions: int, seconds: float, *, over_http: bool = False) -
     waits.sort()
     last = len(waits) - 1
     return Load(count, wall, cpu, waits[last // 2] * 1e3, waits[last * 99 // 100] * 1e3)
+
+
+def _players(port: int, sessions: int, *, over_http: bool) -> tuple[select.epoll, dict[int, Player]]:
+    """Players on open connections, by file descriptor, and what tells when one may read."""
+    poll, players = select.epoll(), {}
+    for number in range(sessions):
+        connection = connected(port)
+        if not over_http:
+            ask_upgrade(connection)
+            check_upgrade(connection)
+        # Far from each other in the rows.
+        players[connection.fileno()] = Player(connection, number * 7919)
+        poll.register(connection, select.EPOLLIN)
+    return poll, players
 
 
 def open_many(port: int, sessions: int, at_once: int = 50) -> tuple[Load, list[socket.socket]]:

@@ -13,7 +13,7 @@ from processes import ServerProcess, held_sessions, load, server
 from servers import PEER, SERVERS
 
 Figures = dict[str, dict[str, float]]
-"""By server, then by what was measured; see ``table.COLUMNS``."""
+"""By server, then by what was measured and in which unit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,12 @@ SIZE_SESSIONS = 8
 
 
 def measure(plan: Plan, say: Callable[[str], None]) -> Figures:
-    """Take all figures, in the order of their names in ``table.COLUMNS``."""
+    """Take all figures.
+
+    Args:
+        plan: How much.
+        say: Told what goes on.
+    """
     samples: dict[str, dict[str, list[float]]] = {name: {} for name in plan.servers}
 
     def add(name: str, what: str, value: float) -> None:

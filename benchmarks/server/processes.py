@@ -45,11 +45,6 @@ class ServerProcess:
         """How many there are."""
         return len(list(Path(f"/proc/{self._process.pid}/task").iterdir()))
 
-    def stop(self) -> None:
-        """End it."""
-        self._process.kill()
-        self._process.wait()
-
 
 @contextmanager
 def server(name: str, *, folder: Path | None = None, times: int = 1) -> Iterator[ServerProcess]:
