@@ -43,7 +43,7 @@ format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 
 bench-server: $(VENV)/.dev
-	$(BIN)/python benchmarks/server.py
+	$(BIN)/python benchmarks/server --json benchmarks/results/server.json
 
 bench-hub: $(VENV)/.dev
 	$(BIN)/python benchmarks/hub.py

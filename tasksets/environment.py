@@ -67,14 +67,16 @@ class Accepts:
         names: Those it names.
         any_name: Whether it has ``**kwargs``.
         required: Those without a default.
+        instance: What a method calls its instance, which ``**kwargs`` cannot carry; empty for a function.
     """
 
     names: frozenset[str]
     any_name: bool
     required: frozenset[str]
+    instance: str = ""
 
     def __contains__(self, name: str) -> bool:
-        return name in self.names or self.any_name
+        return name in self.names or (self.any_name and name != self.instance)
 
 
 def accepts(function: Callable[..., Any], *, skip_self: bool = False) -> Accepts:
@@ -84,12 +86,14 @@ def accepts(function: Callable[..., Any], *, skip_self: bool = False) -> Accepts
         function: A function or a bound method.
         skip_self: Leave out the first parameter: for a method looked up on its class.
     """
-    parameters = list(inspect.signature(function).parameters.values())[1 if skip_self else 0 :]
+    parameters = list(inspect.signature(function).parameters.values())
+    instance = parameters.pop(0).name if skip_self else ""
     named = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
     return Accepts(
         names=frozenset(p.name for p in named),
         any_name=any(p.kind is p.VAR_KEYWORD for p in parameters),
         required=frozenset(p.name for p in named if p.default is p.empty),
+        instance=instance,
     )
 
 

@@ -1,11 +1,6 @@
 """OpenEnv's own clients and its validator against our server."""
 
-import json
-import subprocess
-import sys
-import sysconfig
 import warnings
-from pathlib import Path
 
 import pytest
 
@@ -95,17 +90,3 @@ def test_openenvs_validator_passes_all_its_checks(openenv, base_url):
     assert report["passed"], report
     assert len(report["criteria"]) == 6
     assert all(criterion["passed"] for criterion in report["criteria"])
-
-
-@pytest.mark.slow
-def test_the_validate_command_passes(our_url):
-    command = Path(sysconfig.get_path("scripts")) / "openenv"
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", command, "validate", our_url, "--json"],
-        capture_output=True,
-        text=True,
-        timeout=110,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["passed"] is True

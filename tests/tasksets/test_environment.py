@@ -20,6 +20,7 @@ def test_a_signature_says_what_may_be_given_by_name():
     accepted = accepts(Anything.reset, skip_self=True)
     assert (accepted.names, accepted.any_name, accepted.required) == ({"question"}, True, {"question"})
     assert "whatever" in accepted
+    assert "self" not in accepted, "it would be given twice"
     bound = accepts(Quiz().reset)
     assert (bound.names, bound.any_name, bound.required) == ({"hint", "seed", "episode_id"}, False, {"hint"})
     assert "hint" in bound

@@ -1,0 +1,67 @@
+"""Short words for tests that talk to a server over its WebSocket."""
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
+
+WAIT_S = 30
+
+
+def open_session(url: str, query: str = "", **settings: Any) -> ClientConnection:
+    """A connection to ``/ws`` of the server at ``url``."""
+    return connect(url.replace("http", "ws", 1) + "/ws" + query, max_size=None, **settings)
+
+
+def send(websocket: ClientConnection, kind: str, data: Any = None) -> None:
+    """Send a frame, which without data has none."""
+    websocket.send(json.dumps({"type": kind} if data is None else {"type": kind, "data": data}))
+
+
+def receive(websocket: ClientConnection, timeout: float = WAIT_S) -> Any:
+    """The next frame; AssertionError where none comes in time or the server closes."""
+    try:
+        return json.loads(websocket.recv(timeout=timeout))
+    except TimeoutError:
+        raise AssertionError("no answer") from None
+    except ConnectionClosed as exc:
+        raise AssertionError(f"closed instead of an answer: {exc}") from None
+
+
+def ask(websocket: ClientConnection, kind: str, data: Any = None) -> Any:
+    """Send a frame and receive the next."""
+    send(websocket, kind, data)
+    return receive(websocket)
+
+
+def admitted(url: str) -> bool:
+    """Whether a new session is."""
+    with open_session(url) as websocket:
+        try:
+            return bool(ask(websocket, "state")["type"] == "state")
+        except (AssertionError, ConnectionClosed):
+            return False
+
+
+def close_code(websocket: ClientConnection) -> int:
+    """With which code the server closes; an answer instead is an AssertionError."""
+    try:
+        answer = websocket.recv(timeout=WAIT_S)
+    except ConnectionClosed as exc:
+        return exc.rcvd.code if exc.rcvd else 1006
+    except TimeoutError:
+        raise AssertionError("still open") from None
+    raise AssertionError(f"still open: {answer!r}")
+
+
+def eventually(holds: Callable[[], bool], within_s: float = 10) -> bool:
+    """Whether it comes to hold."""
+    until = time.monotonic() + within_s
+    while time.monotonic() < until:
+        if holds():
+            return True
+        time.sleep(0.01)
+    return holds()

@@ -1,0 +1,99 @@
+"""The servers that the conformance suite runs against: OpenEnv's own, as the oracle, and ours in all its forms.
+
+A form of ours is one entry of ``OURS``: a transport.
+"""
+
+from contextlib import AbstractContextManager
+from types import SimpleNamespace
+from typing import Any
+
+from served import served
+
+
+class OpenEnvServer:
+    """An environment behind OpenEnv's ``create_app``, served with uvicorn's defaults as OpenEnv does.
+
+    Rows are selected by our mixin.
+    """
+
+    name = role = "openenv"
+
+    def __init__(self, openenv: SimpleNamespace) -> None:
+        self._openenv = openenv
+
+    def app(
+        self,
+        environment: type[Any],
+        taskset: Any = None,
+        *,
+        max_sessions: int = 64,
+        session_timeout: float | None = None,
+        step_timeout: float | None = None,
+        grace_seconds: float = 0.0,
+        **settings: Any,
+    ) -> Any:
+        """The application.
+
+        Args:
+            environment: With its action, observation and state as ``models``.
+            taskset: Its tasks; None leaves the environment unbound.
+            max_sessions: At once.
+            session_timeout: Seconds until an idle session is closed; None is never.
+            step_timeout: Ignored: it has none.
+            grace_seconds: Ignored: it has none.
+            settings: Of ``create_app``, such as ``mode``.
+        """
+        from openenv_tasksets.mixin import bind_environment
+
+        action, observation, state = environment.models
+        bound = environment if taskset is None else bind_environment(environment, taskset)
+        concurrency = self._openenv.ConcurrencyConfig(max_concurrent_envs=max_sessions, session_timeout=session_timeout)
+        return self._openenv.create_app(
+            bound,
+            action,
+            observation,
+            env_name="quiz",
+            concurrency_config=concurrency,
+            state_cls=state,
+            **settings,
+        )
+
+    def serve(self, *environment: Any, **settings: Any) -> AbstractContextManager[str]:
+        """``with server.serve(environment, taskset, max_sessions=2) as url``; see ``app``."""
+        return served(self.app(*environment, **settings))
+
+
+class OurServer:
+    """An environment behind our ``create_app``.
+
+    Args:
+        transport: As in ``openenv_tasksets.server.serve``.
+    """
+
+    role = "ours"
+
+    def __init__(self, transport: str) -> None:
+        self.name = f"ours, {transport}"
+        self._transport = transport
+
+    def app(self, environment: type[Any], taskset: Any, *, mode: str | None = None, **settings: Any) -> Any:
+        """The application.
+
+        Args:
+            environment: The environment class.
+            taskset: Its tasks.
+            mode: None is the default.
+            settings: Of ``HostSettings``.
+        """
+        from openenv_tasksets.server.app import create_app
+        from openenv_tasksets.server.host import Host, HostSettings
+
+        host = Host(taskset, environment, settings=HostSettings(**{"max_sessions": 64, **settings}))
+        return create_app([host], **({} if mode is None else {"mode": mode}))
+
+    def serve(self, *environment: Any, **settings: Any) -> AbstractContextManager[str]:
+        """``with server.serve(environment, taskset, max_sessions=2) as url``; see ``app``."""
+        return served(self.app(*environment, **settings), transport=self._transport)
+
+
+OURS = [OurServer("fast"), OurServer("plain")]
