@@ -4,7 +4,7 @@ An agent that sees equal bytes has learnt nothing; so this holds for booleans an
 for an answer's text could find.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Sized
 from itertools import islice, zip_longest
 from typing import Any
 
@@ -69,12 +69,13 @@ def _variants(subject: Subject, task: Task) -> Iterator[Mapping[str, Any]]:
     own = subject.hidden_of(task)
     yield {name: same_shape(value, f"{task.id}.{name}", task.visible) for name, value in own.items()}
     donors = [each for each in subject.tasks if each.split == task.split and each.index != task.index]
-    start = next((number for number, each in enumerate(donors) if each.index > task.index), 0)
-    for donor in donors[start:] + donors[:start]:
-        theirs = subject.hidden_of(donor)
-        if theirs != own:
-            yield theirs
-            return
+    others = [theirs for theirs in map(subject.hidden_of, donors) if theirs != own]
+    if others:
+        yield next((theirs for theirs in others if _sizes(theirs) != _sizes(own)), others[0])
+
+
+def _sizes(hidden: Mapping[str, Any]) -> list[int]:
+    return [len(value) if isinstance(value, Sized) else 0 for value in hidden.values()]
 
 
 def _leaks(

@@ -39,9 +39,9 @@ def check(subject: Subject) -> Check:
                     without_gold.setdefault(name, []).append(tops)
                 elif tops:
                     result.found("step", f"{name} earns the top reward {subject.top_reward:g}", task)
-    for name, tops in without_gold.items():
+    for name, each in without_gold.items():
         # Without gold actions nobody knows whether a constant is the right answer here; in every task it cannot be.
-        if len(tops) > 1 and all(tops):
+        if len(each) > 1 and all(each):
             result.found("step", f"{name} earns the top reward {subject.top_reward:g} in every task")
     if subject.tasks:
         result.tested = f"{gold_tasks} gold actions; {ignorant} actions that know nothing of the task"

@@ -73,8 +73,8 @@ def audit(
     if card is not None:
         from openenv_tasksets.audit.card import with_audit_section
 
-        text = card.read_text(encoding="utf-8") if card.exists() else ""
-        card.write_text(with_audit_section(text, report), encoding="utf-8", newline="")
+        text = card.read_bytes().decode() if card.exists() else ""
+        card.write_bytes(with_audit_section(text, report).encode())
     codes = {"passed": 0, "failed": EXIT_FOUND, "nothing to audit": EXIT_NOTHING_TO_AUDIT}
     raise typer.Exit(codes[report.verdict])
 
