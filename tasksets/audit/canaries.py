@@ -38,7 +38,8 @@ def check(subject: Subject) -> Check:
         channels.update(each.channel for each in heard)
         for each in heard:
             for name, form in _found(each.text, words):
-                result.found(each.channel, f"hidden {name!r} is in it{form}", task)
+                if not subject.shows(task, each.channel, name):
+                    result.found(each.channel, f"hidden {name!r} is in it{form}", task)
     if tasks:
         result.tested = f"{tasks} tasks with canaries in {', '.join(sorted(planted))}; {len(channels)} channels"
     elif subject.hidden_names:

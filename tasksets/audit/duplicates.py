@@ -35,20 +35,24 @@ def check(subject: Subject, scan: int) -> Check:
         texts.append(" ".join(texts_in(task.visible)))
         labels.append((task.split, label))
     if within:
-        result.note(f"{within} tasks are exactly another one of their split")
+        result.note(f"tasks that are exactly another one of their split: {within:,}")
+    _note_near(result, texts, labels)
+    total = sum(map(subject.taskset.num_tasks, subject.taskset))
+    if labels:
+        result.tested = f"{len(labels):,} of {total:,} tasks"
+    return result
+
+
+def _note_near(result: Check, texts: list[str], labels: list[tuple[str, str]]) -> None:
     pairs = list(near_duplicates(texts))
     across = [(one, two) for one, two in pairs if labels[one][0] != labels[two][0]]
-    for what, found in (("", pairs), ("of different splits ", across)):
+    for whose, found in (("another", pairs), ("another split's", across)):
         if found:
             examples = ", ".join(f"{labels[one][1]} and {labels[two][1]}" for one, two in found[:_MOST_EXAMPLES])
             result.note(
-                f"{len(found)} pairs of tasks {what}have visible texts that share {RESEMBLANCE:.0%} or more of their "
-                f"runs of words: {examples}"
+                f"tasks whose visible text is nearly {whose} ({RESEMBLANCE:.0%} of its runs of words): "
+                f"{len({two for _, two in found}):,}; as in {examples}"
             )
-    total = sum(map(subject.taskset.num_tasks, subject.taskset))
-    if labels:
-        result.tested = f"{len(labels)} of {total} tasks"
-    return result
 
 
 def _tasks(subject: Subject, scan: int) -> Iterator[Task]:

@@ -22,7 +22,7 @@ _HASHES = 64
 _BANDS = 16
 _WORD = re.compile(r"\w+")
 # A band that many texts share (a template's words, say) would give a pair for each two of them.
-_MOST_IN_BAND = 50
+_MOST_IN_BAND = 20
 _PRIME = (1 << 31) - 1
 
 
@@ -30,7 +30,7 @@ def near_duplicates(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
     """Pairs of places whose texts resemble each other by ``RESEMBLANCE`` or more; each pair once, in order.
 
     Costs one pass over the words of all texts, and a comparison for each candidate pair; of texts that share a
-    band, each is only compared with the 50 before it.
+    band, each is only compared with the 20 before it.
     """
     sets = [shingles(text) for text in texts]
     parameters = _parameters()

@@ -133,6 +133,10 @@ class Subject:
         """The hidden values that come from the task's row."""
         return {name: value for name, value in task.hidden.reveal().items() if name not in self._constants}
 
+    def shows(self, task: Task, channel: str, name: str) -> bool:
+        """Whether a channel may show a hidden argument: a trainer's may, where the same value is public."""
+        return "state" in channel and task.hidden.reveal()[name] in task.public.values()
+
     def actions(self, session: Connection) -> Iterator[dict[str, Any]]:
         """What somebody who knows nothing would do: the same in every episode of a task."""
         if {"tool_name", "arguments"} <= set(self.schema.get("properties", {})):

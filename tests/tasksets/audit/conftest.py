@@ -18,6 +18,6 @@ def audit_of(make_taskset: Callable[..., Any]) -> Audit:
 
     def run(environment: type[Any], rows: Any = None, task: Any = None, **options: Any) -> AuditReport:
         taskset = make_taskset(rows or ROWS, TASK if task is None else task, reward={"range": [0, 1]})
-        return audit(taskset, environment, **{"limit": 3, **options})
+        return audit(taskset, environment, **{"limit": 2, **options})
 
     return run

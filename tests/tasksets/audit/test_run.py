@@ -85,6 +85,15 @@ def test_rows_that_hide_nothing_are_nothing_to_audit(audit_of):
     assert report.hidden == ()
 
 
+def test_the_state_may_show_what_is_public_and_the_agent_may_not_see_it(audit_of):
+    public = {**TASK, "public": ["answer"], "gold": {}}
+    assert audit_of(planted_quiz.TellsInTheState, task=public).verdict == "passed"
+    report = audit_of(planted_quiz.TellsAtReset, task=public)
+    assert report.verdict == "failed"
+    note = "hidden 'answer' as 'answer' is public in 4 of 4 tasks: trainers see it, agents do not"
+    assert note in report.checks[0].notes
+
+
 def test_a_finding_is_one_also_where_nothing_is_hidden(audit_of):
     visible = {"id": "key", "reset": {name: name for name in ("prompt", "answer", "even")}}
     report = audit_of(planted_quiz.Random, task={**visible, "visible": ["prompt", "answer", "even"]})
