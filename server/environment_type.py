@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from openenv_tasksets.environment import Accepts, Environment, accepts, method_name
+from openenv_tasksets.server.environment_thread import EnvironmentThread, shared_thread
 from openenv_tasksets.server.wire_type import WireType, method_types, wire_type
 
 
@@ -25,6 +27,8 @@ class EnvironmentType:
         blocking: Whether calls must be kept off the event loop.
         concurrent: Whether several instances may live at once.
         executes_rows: Whether it runs code from the rows.
+        thread: Where a blocking instance is made, called and closed: on a thread of its own, or on one for all
+            instances where the class says ``REQUIRES_SINGLE_THREAD_EXECUTOR``.
     """
 
     name: str
@@ -39,6 +43,7 @@ class EnvironmentType:
     blocking: bool
     concurrent: bool
     executes_rows: bool
+    thread: Callable[[], EnvironmentThread]
 
     @classmethod
     def of(cls, environment: type[Any], arguments: Mapping[str, Any] | None = None) -> "EnvironmentType":
@@ -69,4 +74,7 @@ class EnvironmentType:
             blocking=bool(getattr(environment, "blocking", True)),
             concurrent=bool(getattr(environment, "SUPPORTS_CONCURRENT_SESSIONS", True)),
             executes_rows=bool(getattr(environment, "executes_rows", False)),
+            thread=partial(shared_thread, environment)
+            if getattr(environment, "REQUIRES_SINGLE_THREAD_EXECUTOR", False)
+            else partial(EnvironmentThread, name),
         )

@@ -44,7 +44,7 @@ class Runtime:
         Raises:
             EnvironmentFailed: Its constructor raised.
         """
-        thread = EnvironmentThread(kind.name) if kind.blocking else None
+        thread = kind.thread() if kind.blocking else None
         try:
             with _failures(kind.name, "could not be made"):
                 return cls(kind, kind.make() if thread is None else await thread.call(kind.make), thread)

@@ -18,6 +18,8 @@ class Environment(Protocol):
     - ``blocking`` (default True): False promises that reset() and step() neither wait nor compute for
       long, so that they may be called on the event loop.
     - ``executes_rows`` (default False): True says that it runs code from the rows; the user's consent is asked.
+    - OpenEnv's ``SUPPORTS_CONCURRENT_SESSIONS`` (default True for a class without it), and
+      ``REQUIRES_SINGLE_THREAD_EXECUTOR`` (default False): True has all instances on one thread, in turn.
     """
 
     def reset(self, *args: Any, **kwargs: Any) -> Any:

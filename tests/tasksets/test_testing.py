@@ -1,8 +1,8 @@
 """The shipped checks pass what keeps the contract, and say which sentence anything else breaks."""
 
 import itertools
-import warnings
 
+import openenv_kinds
 import pytest
 from planted_quiz import ROWS, TASK, Quiz, Remembers
 
@@ -12,40 +12,6 @@ from openenv_tasksets.loaders.errors import ConsentNeeded, EnvironmentNotFound
 from openenv_tasksets.split import Split
 from openenv_tasksets.taskset import Taskset
 from openenv_tasksets.testing import ContractBroken, check_environment, check_taskset
-
-
-@pytest.fixture(scope="module")
-def openenv_quiz():
-    """An OpenEnv environment with pydantic models and a reset of its own arguments."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from openenv.core.env_server.interfaces import Environment
-        from openenv.core.env_server.types import Action, Observation, State
-
-    class QuizAction(Action):
-        answer: str
-
-    class QuizObservation(Observation):
-        question: str = ""
-
-    class OpenEnvQuiz(Environment[QuizAction, QuizObservation, State]):
-        def __init__(self):
-            super().__init__()
-            self._state = State()
-
-        def reset(self, seed=None, episode_id=None, *, question, answer):
-            self._question, self._answer, self._state = question, answer, State(episode_id=episode_id)
-            return QuizObservation(question=question)
-
-        def step(self, action: QuizAction, timeout_s=None, **kwargs) -> QuizObservation:
-            self._state.step_count += 1
-            return QuizObservation(question=self._question, done=True, reward=float(action.answer == self._answer))
-
-        @property
-        def state(self) -> State:
-            return self._state
-
-    return OpenEnvQuiz
 
 
 @pytest.fixture
@@ -151,8 +117,10 @@ def test_environments_keep_the_contract(taskset, make_taskset):
     check_environment(Answer, make_taskset(ROWS, question), arguments={"checker": "exact"})
 
 
-def test_openenv_environments_keep_the_contract_too(openenv_quiz):
-    check_environment(openenv_quiz, reset={"question": "q", "answer": "a"}, action={"answer": "a"})
+@pytest.mark.parametrize("name", ["Sync", "Async", "Graded", "AsyncGraded", "Transformed", "OneSession", "OneThread"])
+def test_openenv_environments_keep_the_contract_too(name):
+    question = {"question": "q", "answer": "a"}
+    check_environment(getattr(openenv_kinds, name), reset=question, action={"answer": "a"})
 
 
 def test_an_environment_that_remembers_is_told(taskset):
