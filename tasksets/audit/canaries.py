@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from openenv_tasksets.audit.actions import odd_ones
 from openenv_tasksets.audit.findings import Check
-from openenv_tasksets.audit.subject import Seen, Subject
+from openenv_tasksets.audit.subject import Subject
 from openenv_tasksets.audit.variation import canary, malformed, needles
 from openenv_tasksets.audit.wire import Connection, Heard
 from openenv_tasksets.loaders.errors import TasksetError
@@ -77,14 +77,10 @@ def _on_the_websocket(subject: Subject, session: Connection, task: Task) -> None
     for _ in subject.play(session, task):
         pass
     for action in ({"no": "action"}, *actions):
-        session.ask("step", action)
+        subject.step(session, action)
     for action in actions:
-        # An odd action may end the episode, and what is seen at its end may rightly hold the answer.
         subject.reset(session, task)
-        seen = Seen.of(session.ask("step", action))
-        if seen.done:
-            subject.wire.heard.pop()
-        else:
+        if not subject.step(session, action).done:
             session.ask("state")
     mine = dict.fromkeys(task.arguments(), "mine")
     for request in (

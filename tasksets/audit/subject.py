@@ -154,7 +154,7 @@ class Subject:
             return
         yield Seen.of(session.ask("state"))
         for action in self.actions(session):
-            yield (seen := Seen.of(session.ask("step", action)))
+            yield (seen := self.step(session, action))
             if seen.failed or seen.done:
                 return
             yield Seen.of(session.ask("state"))
@@ -162,6 +162,13 @@ class Subject:
     def reset(self, session: Connection, task: Task) -> Seen:
         """The first answer of an episode of a task."""
         return Seen.of(session.ask("reset", {"split": task.split, "index": task.index, "episode_id": "audit"}))
+
+    def step(self, session: Connection, action: Any) -> Seen:
+        """One step. What is seen when the episode is done may rightly hold the answer: it is forgotten."""
+        seen = Seen.of(session.ask("step", action))
+        if seen.done:
+            self.wire.heard.pop()
+        return seen
 
     def total_reward(self, session: Connection, task: Task, action: Mapping[str, Any]) -> float | None:
         """What an episode earns in which only this action is taken: the sum, or the last reward if that is more.
@@ -173,7 +180,7 @@ class Subject:
         for _ in range(MOST_STEPS):
             if seen.failed or seen.done:
                 break
-            seen = Seen.of(session.ask("step", action))
+            seen = self.step(session, action)
             if seen.reward is not None:
                 rewards.append(seen.reward)
         if seen.failed and not rewards:

@@ -3,7 +3,7 @@
 import base64
 import logging
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from openenv_tasksets.loaders.errors import ResetNeeded, RowRefused
@@ -112,6 +112,14 @@ class TellsInBase64(Quiz):
 class TellsAfterAStep(Quiz):
     def feedback(self) -> Any:
         return self.answer[0]
+
+
+class TellsWhenDone(Quiz):
+    """In order: the answer may be shown when nothing can be won with it."""
+
+    def step(self, action: Reply) -> Seen:
+        seen = super().step(action)
+        return replace(seen, hint=self.answer) if seen.done else seen
 
 
 class TellsInTheState(Quiz):

@@ -55,6 +55,12 @@ def test_an_environment_in_order_passes_every_check(audit_of):
     assert report.hidden == ("answer", "even")
 
 
+def test_the_answer_may_be_shown_when_the_episode_is_done(audit_of):
+    report = audit_of(planted_quiz.TellsWhenDone)
+    assert found(report) == []
+    assert report.verdict == "passed"
+
+
 def test_no_report_holds_a_hidden_value(audit_of):
     for name in FAILING:
         report = audit_of(getattr(planted_quiz, name), limit=1)
