@@ -63,7 +63,7 @@ def _play(subject: Subject, task: Task) -> Mapping[str, Sequence[str]]:
             with subject.taskset.planted(task, hidden):
                 _on_the_websocket(subject, session, task)
                 _over_http(subject, task)
-                _to_hf(subject)
+                _to_hf(subject, task)
     for name, value in broken.items():
         with subject.wire.connect() as session, subject.taskset.planted(task, {name: value}):
             subject.reset(session, task)
@@ -124,13 +124,14 @@ def _over_http(subject: Subject, task: Task) -> None:
         wire.post(f"{tasks}/{route}", body)
 
 
-def _to_hf(subject: Subject) -> None:
-    """What the library hands on as a dataset of Hugging Face, where it can: it is made for trainers."""
-    to_hf = getattr(subject.taskset, "to_hf", None)
+def _to_hf(subject: Subject, task: Task) -> None:
+    """What the library hands on as a table for trainers, where it can."""
+    alone = subject.taskset.with_view(subject.taskset[task.split].select([task.index]))
+    to_hf = getattr(alone, "to_hf", None)
     if to_hf is None:
         return
     try:
-        text = str(list(to_hf()))
+        text = str(list(to_hf(task.split)))
     except TasksetError as exc:
         text = exc.message
     subject.wire.heard.append(Heard("to_hf", text))

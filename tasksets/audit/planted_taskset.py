@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
+from openenv_tasksets.binding import Binding, RowPlace
 from openenv_tasksets.loaders.errors import TasksetError
+from openenv_tasksets.loaders.rows import Row
 from openenv_tasksets.split import Split
 from openenv_tasksets.task import Hidden, Task
 from openenv_tasksets.taskset import Taskset
@@ -14,18 +15,27 @@ _Key = tuple[str, int]
 
 
 class _Plants:
-    """What stands in place of which task's hidden values, and whether anybody has asked for it."""
+    """What stands in place of which row's hidden values, and whether anybody has bound it since."""
 
     def __init__(self) -> None:
         self.hidden: dict[_Key, Mapping[str, Any]] = {}
         self.used: set[_Key] = set()
 
     def apply(self, task: Task) -> Task:
-        key = (task.split, task.index)
+        key = (task.split, task.row)
         if key not in self.hidden:
             return task
         self.used.add(key)
-        return replace(task, hidden=Hidden({**task.hidden.reveal(), **self.hidden[key]}))
+        return Task(
+            id=task.id,
+            split=task.split,
+            index=task.index,
+            row=task.row,
+            visible=task.visible,
+            public=task.public,
+            hidden=Hidden({**task.hidden.reveal(), **self.hidden[key]}),
+            gold=task.gold,
+        )
 
 
 class PlantedTaskset(Taskset):
@@ -54,7 +64,7 @@ class PlantedTaskset(Taskset):
         """As ``Taskset.split``."""
         name = self.resolve_split(name)
         if name not in self._planted:
-            self._planted[name] = _PlantedSplit(self._original.split(name), self._plants)
+            self._planted[name] = _planted_split(self._original.split(name), self._plants)
         return self._planted[name]
 
     @contextmanager
@@ -62,9 +72,9 @@ class PlantedTaskset(Taskset):
         """Within it the task has these hidden values in place of its own of the same names.
 
         Raises:
-            TasksetError: Nobody asked for the task: nothing that was seen meanwhile says anything of it.
+            TasksetError: Nobody bound the task's row: nothing that was seen meanwhile says anything of it.
         """
-        key = (task.split, task.index)
+        key = (task.split, task.row)
         self._plants.hidden[key] = hidden
         self._plants.used.discard(key)
         try:
@@ -75,20 +85,31 @@ class PlantedTaskset(Taskset):
             del self._plants.hidden[key]
 
 
-class _PlantedSplit(Split):
-    def __init__(self, original: Split, plants: _Plants) -> None:
-        super().__init__(
-            name=original.name,
-            type=original.type,
-            rows=original.rows,
-            binding=original.binding,
-            order_kind=original.order_kind,
-            identity=original._identity,
-            served=original._served,
-            filter_identity=original.filter_identity,
-        )
-        self.columns = original.columns
+class _PlantedBinding:
+    """A binding like another one, but for what is planted."""
+
+    def __init__(self, original: Binding, plants: _Plants) -> None:
+        self._original = original
         self._plants = plants
 
-    def task(self, index: int) -> Task:
-        return self._plants.apply(super().task(index))
+    def bind(self, row: Row, index: int, place: RowPlace) -> Task:
+        return self._plants.apply(self._original.bind(row, index, place))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._original, name)
+
+
+def _planted_split(original: Split, plants: _Plants) -> Split:
+    # The binding is the one place that every way to a task leads through.
+    split = Split(
+        name=original.name,
+        type=original.type,
+        rows=original.rows,
+        binding=cast("Binding", _PlantedBinding(original.binding, plants)),
+        order_kind=original.order_kind,
+        identity=original._identity,
+        served=original._served,
+        filter_identity=original.filter_identity,
+    )
+    split.columns = original.columns
+    return split

@@ -35,6 +35,8 @@ def test_what_is_planted_is_in_one_task_only_and_gone_afterwards(original):
         assert (changed.visible, changed.id, changed.public) == (task.visible, task.id, task.public)
         assert planted.task("train", 1) == original.task("train", 1)
         assert planted["train"][2] == changed
+        (alone,) = planted.with_view(planted["train"].select([2]))["train"]
+        assert (alone.index, alone.row, alone.hidden) == (0, 2, changed.hidden)
     assert planted.task("train", 2) == task
 
 
