@@ -16,6 +16,7 @@ NAME = "canaries"
 
 _ROUTES = ("/health", "/metadata", "/schema", "/openapi.json", "/docs", "/metrics", "/list_environments")
 _TOOLS = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+_CLOSE = {"jsonrpc": "2.0", "id": 1, "method": "openenv/session/close"}
 _MOST_ODD_ACTIONS = 60
 
 
@@ -62,8 +63,11 @@ def _play(subject: Subject, task: Task) -> Mapping[str, Sequence[str]]:
         if words:
             with subject.taskset.planted(task, hidden):
                 _on_the_websocket(subject, session, task)
-                _over_http(subject, task)
-                _to_hf(subject, task)
+    if words:
+        # When the session is closed: there may be room for one only.
+        with subject.taskset.planted(task, hidden):
+            _over_http(subject, task)
+            _to_hf(subject, task)
     for name, value in broken.items():
         with subject.wire.connect() as session, subject.taskset.planted(task, {name: value}):
             subject.reset(session, task)
@@ -103,7 +107,10 @@ def _on_the_websocket(subject: Subject, session: Connection, task: Task) -> None
 
 def _over_http(subject: Subject, task: Task) -> None:
     wire, where = subject.wire, {"split": task.split, "index": task.index}
-    wire.post("/reset", {**where, "episode_id": "audit"})
+    opened = wire.post("/reset", {**where, "episode_id": "audit"}).json
+    if isinstance(opened, dict) and "session_id" in opened:
+        # A server that keeps sessions over HTTP keeps this one until it is told otherwise.
+        wire.post("/mcp", {**_CLOSE, "params": {"session_id": opened["session_id"]}})
     wire.post("/reset", {**where, "index": 10**9})
     for action in list(odd_ones(subject.schema))[:5]:
         wire.post("/step", {"action": action})

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,11 @@ from websockets.sync.client import ClientConnection, connect
 from openenv_tasksets.loaders.errors import EnvironmentFailed
 
 ANSWER_TIMEOUT_S = 600.0
+
+# A slot is free again a moment after its session was closed.
+_FULL = "Server at capacity"
+_RETRY_S = 0.02
+_MOST_TRIES = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +41,10 @@ class Heard:
             return json.loads(self.text)
         except ValueError:
             return None
+
+    def says(self, message: str) -> bool:
+        """Whether it is an error with this message."""
+        return self.channel.endswith(", error") and message in self.text
 
 
 class Wire:
@@ -60,10 +70,24 @@ class Wire:
     def connect(self) -> Iterator["Connection"]:
         """A session of its own, for as long as a ``with`` lasts."""
         url = f"ws{self._url.removeprefix('http')}/ws"
-        with connect(url, max_size=None, compression=None, proxy=None) as socket:
-            yield Connection(socket, self.heard)
+        for tries_left in range(_MOST_TRIES, -1, -1):
+            with connect(url, max_size=None, compression=None, proxy=None) as socket:
+                connection = Connection(socket, self.heard)
+                # Nothing greets a client: a server that is full says so in its first answer.
+                if not (connection.ask("state").says(_FULL) and tries_left):
+                    yield connection
+                    return
+            time.sleep(_RETRY_S)
 
     def _request(self, method: str, path: str, body: bytes | None) -> Heard:
+        for _ in range(_MOST_TRIES):
+            heard = self._request_once(method, path, body)
+            if not heard.says(_FULL):
+                break
+            time.sleep(_RETRY_S)
+        return heard
+
+    def _request_once(self, method: str, path: str, body: bytes | None) -> Heard:
         connection = http.client.HTTPConnection(urlsplit(self._url).netloc, timeout=ANSWER_TIMEOUT_S)
         try:
             connection.request(method, path, body, {"Content-Type": "application/json"} if body else {})
