@@ -4,7 +4,7 @@ import http.client
 import json
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -118,7 +118,9 @@ class Connection:
     def send(self, frame: str, channel: str) -> Heard:
         """Send text, whatever it is, and give the answer."""
         try:
-            self._socket.send(frame)
+            # What the server said before it closed is still to be read.
+            with suppress(ConnectionClosed):
+                self._socket.send(frame)
             text = self._socket.recv(ANSWER_TIMEOUT_S)
         except ConnectionClosed as exc:
             raise EnvironmentFailed(f"the server closed the session on {channel}") from exc
