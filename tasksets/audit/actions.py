@@ -10,15 +10,14 @@ Json = Mapping[str, Any]
 _DEEPEST = 8
 
 
-def filled(schema: Json, text: str, number: int = 0) -> dict[str, Any]:
+def filled(schema: Json, text: str) -> dict[str, Any]:
     """An action with every required field filled in.
 
     Args:
         schema: JSON Schema of an object.
-        text: For its texts.
-        number: For its numbers, where they may be that.
+        text: For its texts; numbers are 0, or the least that they may be.
     """
-    value = _value(schema, schema, text, number, 0)
+    value = _value(schema, schema, text, 0)
     return value if isinstance(value, dict) else {}
 
 
@@ -45,7 +44,7 @@ def odd_ones(schema: Json) -> Iterator[Any]:
             yield {**filled(schema, "x"), name: value}
 
 
-def _value(schema: Json, root: Json, text: str, number: int, depth: int) -> Any:
+def _value(schema: Json, root: Json, text: str, depth: int) -> Any:
     schema = _resolved(schema, root)
     if "const" in schema:
         return schema["const"]
@@ -53,16 +52,16 @@ def _value(schema: Json, root: Json, text: str, number: int, depth: int) -> Any:
         return schema["enum"][0]
     kind = schema.get("type")
     if kind is None and (one := _alternatives(schema)):
-        return _value(one[0], root, text, number, depth + 1) if depth < _DEEPEST else None
+        return _value(one[0], root, text, depth + 1) if depth < _DEEPEST else None
     kind = kind[0] if isinstance(kind, list) else kind or "object"
     if kind in ("integer", "number"):
-        return max(number, int(schema.get("minimum", number)), int(schema.get("exclusiveMinimum", number - 1)) + 1)
+        return max(0, int(schema.get("minimum", 0)), int(schema.get("exclusiveMinimum", -1)) + 1)
     simple: dict[str, Any] = {"string": text, "boolean": False, "array": [], "null": None}
     if kind in simple:
         return simple[kind]
     properties = schema.get("properties", {})
     return {
-        name: _value(properties.get(name, {"type": "string"}), root, text, number, depth + 1)
+        name: _value(properties.get(name, {"type": "string"}), root, text, depth + 1)
         for name in schema.get("required", ())
         if depth < _DEEPEST
     }

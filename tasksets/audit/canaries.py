@@ -26,34 +26,34 @@ def check(subject: Subject) -> Check:
     planted: set[str] = set()
     channels: set[str] = set()
     tasks = 0
+    if not subject.hidden_names:
+        return result
     for task in subject.progress("canaries"):
         subject.wire.heard.clear()
         subject.written.clear()
         with subject.written.printing():
             words = _play(subject, task)
-        if not words:
-            continue
-        tasks += 1
+            malformed_words = _play_malformed(subject, task)
+        tasks += bool(words)
         planted.update(words)
         heard = [*subject.wire.heard, *subject.written.heard()]
         channels.update(each.channel for each in heard)
         for each in heard:
-            for name, form in _found(each.text, words):
-                if not subject.shows(task, each.channel, name):
+            for name, form in sorted({*_found(each.text, words), *_found(each.text, malformed_words)}):
+                if not subject.shows(each.channel, name):
                     result.found(each.channel, f"hidden {name!r} is in it{form}", task)
     if tasks:
         result.tested = f"{tasks} tasks with canaries in {', '.join(sorted(planted))}; {len(channels)} channels"
-    elif subject.hidden_names:
-        result.note(
-            "no canary could be planted: what is hidden is of types with few values, or the environment took none"
-        )
+    untested = [name for name in subject.hidden_names if name not in planted]
+    if untested:
+        names = ", ".join(untested)
+        result.note(f"no canary could be planted in {names}: it is of a type with few values, or none was taken")
     return result
 
 
 def _play(subject: Subject, task: Task) -> Mapping[str, Sequence[str]]:
     """Play the task on every channel; gives the canaries by argument that were in it."""
     own = subject.hidden_of(task)
-    broken = {name: malformed(value, f"malformed {task.id}.{name}") for name, value in own.items()}
     with subject.wire.connect() as session:
         hidden = subject.acceptable(
             session, task, {name: canary(value, f"{task.id}.{name}") for name, value in own.items()}
@@ -68,11 +68,17 @@ def _play(subject: Subject, task: Task) -> Mapping[str, Sequence[str]]:
         with subject.taskset.planted(task, hidden):
             _over_http(subject, task)
             _to_hf(subject, task)
-    for name, value in broken.items():
-        with subject.wire.connect() as session, subject.taskset.planted(task, {name: value}):
-            subject.reset(session, task)
-        words[name] = [*words.get(name, ()), *needles(value)]
     return words
+
+
+def _play_malformed(subject: Subject, task: Task) -> Mapping[str, Sequence[str]]:
+    """Reset to the task with one value of a wrong type at a time: the refusal must not show it."""
+    values = {name: malformed(value, f"malformed {task.id}.{name}") for name, value in subject.hidden_of(task).items()}
+    with subject.wire.connect() as session:
+        for name, value in values.items():
+            with subject.taskset.planted(task, {name: value}):
+                subject.reset(session, task)
+    return {name: list(needles(value)) for name, value in values.items()}
 
 
 def _on_the_websocket(subject: Subject, session: Connection, task: Task) -> None:

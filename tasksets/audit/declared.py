@@ -12,18 +12,14 @@ _SHORTEST = 4
 def check(subject: Subject) -> Check:
     """Look for hidden values in the public values and the visible arguments of the same task."""
     result = Check(NAME)
-    public: dict[str, int] = {}
     visible: dict[tuple[str, str], int] = {}
     for task in subject.tasks:
         for name, value in subject.hidden_of(task).items():
-            for shown, other in task.public.items():
-                if value == other and value not in (None, True, False):
-                    public[f"{name!r} as {shown!r}"] = public.get(f"{name!r} as {shown!r}", 0) + 1
             for shown, other in task.visible.items():
                 if isinstance(value, str) and len(value) >= _SHORTEST and value in " ".join(texts_in(other)):
                     visible[name, shown] = visible.get((name, shown), 0) + 1
-    for pair, count in public.items():
-        result.note(f"hidden {pair} is public in {count} of {len(subject.tasks)} tasks: trainers see it, agents do not")
+    for name in sorted(subject.public_names):
+        result.note(f"hidden {name!r} is public, too: trainers see it, agents do not")
     for (name, shown), count in visible.items():
         result.note(f"the text of hidden {name!r} stands in visible {shown!r} in {count} of {len(subject.tasks)} tasks")
     if subject.hidden_names:

@@ -9,7 +9,7 @@ from openenv_tasksets.task import Task
 Status = Literal["passed", "failed", "not tested"]
 Verdict = Literal["passed", "failed", "nothing to audit"]
 
-_MOST_TASKS = 3
+_MOST_SHOWN = 3
 
 
 @dataclass(slots=True)
@@ -19,19 +19,17 @@ class Finding:
     Attributes:
         channel: Where it showed: ``reset``, ``state``, ``POST /quiz/task``; empty where it is no channel's.
         message: What is wrong; no hidden value is in it.
-        tasks: The first few tasks that have it, as ``split/index (id)``.
-        count: How many tasks have it.
+        tasks: The tasks that have it, as ``split/index (id)``.
     """
 
     channel: str
     message: str
     tasks: list[str] = field(default_factory=list)
-    count: int = 0
 
     def __str__(self) -> str:
         where = f"{self.channel}: " if self.channel else ""
-        more = f" and {self.count - len(self.tasks)} more" if self.count > len(self.tasks) else ""
-        tasks = f" [{', '.join(self.tasks)}{more}]" if self.tasks else ""
+        more = f" and {len(self.tasks) - _MOST_SHOWN} more" if len(self.tasks) > _MOST_SHOWN else ""
+        tasks = f" [{', '.join(self.tasks[:_MOST_SHOWN])}{more}]" if self.tasks else ""
         return f"{where}{self.message}{tasks}"
 
 
@@ -64,12 +62,8 @@ class Check:
         if same is None:
             same = Finding(channel, message)
             self.findings.append(same)
-        label = "" if task is None else label_of(task)
-        if task is None or label in same.tasks:
-            return
-        same.count += 1
-        if len(same.tasks) < _MOST_TASKS:
-            same.tasks.append(label)
+        if task is not None and label_of(task) not in same.tasks:
+            same.tasks.append(label_of(task))
 
     def note(self, text: str) -> None:
         """Add a note once."""

@@ -23,7 +23,7 @@ _Difference = tuple[str, str]
 def check(subject: Subject) -> Check:
     """Play each task as it is and with other hidden values, and compare what is seen."""
     result = Check(NAME)
-    tasks, pairs, varied = 0, 0, set[str]()
+    tasks, pairs, steps, varied = 0, 0, 0, set[str]()
     if not subject.hidden_names:
         result.note("no row hides anything: every bound argument is visible or a constant of the declaration")
         return result
@@ -41,22 +41,25 @@ def check(subject: Subject) -> Check:
                 for channel, path in _leaks(subject, session, task, hidden, own):
                     if (channel, path) not in unstable:
                         names = _to_blame(subject, session, task, hidden, own, (channel, path))
-                        if not all(subject.shows(task, channel, name) for name in names):
+                        if not all(subject.shows(channel, name) for name in names):
                             what = ", ".join(map(repr, names))
                             result.found(channel, f"{path} differs where only hidden {what} differs", task)
+            steps += compared * sum(each.channel == "step" and not (each.failed or each.done) for each in own)
             tasks += compared > 0
             pairs += compared
-    _sum_up(result, subject, (tasks, pairs), varied)
+    if tasks:
+        result.tested = (
+            f"{pairs} pairs of {tasks} tasks that differ only in hidden values ({', '.join(sorted(varied))})"
+        )
+        if subject.allow_feedback:
+            result.note("what steps show was not compared: feedback was allowed")
+        elif not steps:
+            result.note("resets were compared and no steps: a made-up action ended the episode, or was refused")
+    _find_untested(result, subject, varied)
     return result
 
 
-def _sum_up(result: Check, subject: Subject, counts: tuple[int, int], varied: set[str]) -> None:
-    tasks, pairs = counts
-    if tasks:
-        names = ", ".join(sorted(varied))
-        result.tested = f"{pairs} pairs of {tasks} tasks that differ only in hidden values ({names})"
-        if subject.allow_feedback:
-            result.note("what steps show was not compared: feedback was allowed")
+def _find_untested(result: Check, subject: Subject, varied: set[str]) -> None:
     untested = [name for name in subject.hidden_names if name not in varied]
     if untested:
         names = ", ".join(map(repr, untested))

@@ -133,9 +133,21 @@ class Subject:
         """The hidden values that come from the task's row."""
         return {name: value for name, value in task.hidden.reveal().items() if name not in self._constants}
 
-    def shows(self, task: Task, channel: str, name: str) -> bool:
+    @cached_property
+    def public_names(self) -> frozenset[str]:
+        """The hidden arguments that are public under some name: in every task the same value is."""
+        return frozenset(
+            name
+            for name in self.hidden_names
+            if any(
+                all(_is_same(task.hidden.reveal().get(name), task.public[public]) for task in self.tasks)
+                for public in self.tasks[0].public
+            )
+        )
+
+    def shows(self, channel: str, name: str) -> bool:
         """Whether a channel may show a hidden argument: a trainer's may, where the same value is public."""
-        return "state" in channel and task.hidden.reveal()[name] in task.public.values()
+        return "state" in channel and name in self.public_names
 
     def actions(self, session: Connection) -> Iterator[dict[str, Any]]:
         """What somebody who knows nothing would do: the same in every episode of a task."""
@@ -202,6 +214,10 @@ class Subject:
     def _takes(self, session: Connection, task: Task, hidden: Mapping[str, Any]) -> bool:
         with self.taskset.planted(task, hidden):
             return not self.reset(session, task).failed
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    return not differing({"value": one}, {"value": other})
 
 
 def _constants(taskset: PlantedTaskset) -> frozenset[str]:

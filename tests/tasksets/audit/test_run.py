@@ -96,8 +96,30 @@ def test_the_state_may_show_what_is_public_and_the_agent_may_not_see_it(audit_of
     assert audit_of(planted_quiz.TellsInTheState, task=public).verdict == "passed"
     report = audit_of(planted_quiz.TellsAtReset, task=public)
     assert report.verdict == "failed"
-    note = "hidden 'answer' as 'answer' is public in 4 of 4 tasks: trainers see it, agents do not"
-    assert note in report.checks[0].notes
+    assert "hidden 'answer' is public, too: trainers see it, agents do not" in report.checks[0].notes
+
+
+def test_what_only_equals_a_public_value_here_and_there_is_not_public(audit_of):
+    class TellsWhetherEven(Quiz):
+        @property
+        def state(self):
+            return planted_quiz.Progress(self.steps, self.even)
+
+    rows = {split: [{**row, "level": int(row["even"])} for row in some] for split, some in ROWS.items()}
+    report = audit_of(TellsWhetherEven, rows=rows, task={**TASK, "public": ["level"]})
+    assert ("non-interference", "state", "note differs where only hidden 'even' differs") in found(report)
+
+
+def test_where_no_canary_can_be_planted_it_is_said(audit_of):
+    class Even(Quiz):
+        def reset(self, prompt, even):
+            return super().reset(prompt, "an answer of its own", even)
+
+    report = audit_of(Even, task={"reset": {"prompt": "prompt", "even": "even"}, "visible": ["prompt"]})
+    assert report.verdict == "passed"
+    (check,) = [each for each in report.checks if each.name == "canaries"]
+    assert check.status == "not tested"
+    assert check.notes == ["no canary could be planted in even: it is of a type with few values, or none was taken"]
 
 
 def test_a_finding_is_one_also_where_nothing_is_hidden(audit_of):
