@@ -1,8 +1,9 @@
-"""A thread for one environment that blocks."""
+"""Threads for environments that block: one for each, or one for all of a class that needs the same."""
 
 import asyncio
 import queue
 import threading
+import weakref
 from collections.abc import Callable
 from typing import Any, TypeAlias, TypeVar, cast
 
@@ -17,19 +18,21 @@ class EnvironmentThread:
 
     Args:
         name: The environment's name, for the thread's.
+        shared: Whether it serves all instances of a class, and stays when one of them stops it.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, shared: bool = False) -> None:
+        self._shared = shared
         self._calls: queue.SimpleQueue[tuple[Callable[[], Any], _Answer | None] | None] = queue.SimpleQueue()
-        self._loop = asyncio.get_running_loop()
-        threading.Thread(target=self._run, name=f"environment {name}", daemon=True).start()
+        kind = "environments" if shared else "environment"
+        threading.Thread(target=self._run, name=f"{kind} {name}", daemon=True).start()
 
     async def call(self, function: Callable[[], Result]) -> Result:
         """Run ``function`` on the thread and give or raise what it does; cancelling leaves it running there.
 
         What is no ``Exception``, such as that of ``exit()``, is raised as a RuntimeError: it is not the server's.
         """
-        future: _Answer = self._loop.create_future()
+        future: _Answer = asyncio.get_running_loop().create_future()
         self._calls.put((function, future))
         result, error = await future
         if error is None:
@@ -43,6 +46,11 @@ class EnvironmentThread:
         """End the thread once it is idle, after a last call whose result nobody waits for."""
         if last is not None:
             self._calls.put((last, None))
+        if not self._shared:
+            self.end()
+
+    def end(self) -> None:
+        """End the thread once it is idle, shared or not."""
         self._calls.put(None)
 
     def _run(self) -> None:
@@ -51,11 +59,25 @@ class EnvironmentThread:
             result, error = _outcome(function)
             if future is not None:
                 try:
-                    self._loop.call_soon_threadsafe(_settle, future, result, error)
+                    future.get_loop().call_soon_threadsafe(_settle, future, result, error)
                 except RuntimeError:
-                    return  # The loop is closed: nobody waits any more.
+                    if not self._shared:
+                        return  # The loop is closed: nobody waits any more.
             # What these hold would live until the next call.
             del item, function, future, result, error
+
+
+_shared_threads: "weakref.WeakKeyDictionary[type[Any], EnvironmentThread]" = weakref.WeakKeyDictionary()
+_making = threading.Lock()
+
+
+def shared_thread(environment: type[Any]) -> EnvironmentThread:
+    """The one thread of this process on which all instances of a class are made, called and closed."""
+    with _making:
+        if environment not in _shared_threads:
+            thread = _shared_threads[environment] = EnvironmentThread(environment.__name__, shared=True)
+            weakref.finalize(environment, thread.end)
+        return _shared_threads[environment]
 
 
 def _outcome(function: Callable[[], Any]) -> tuple[Any, BaseException | None]:

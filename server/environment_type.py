@@ -2,12 +2,14 @@
 
 import importlib
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, cast
 
 from openenv_tasksets.environment import Accepts, Environment, accepts, method_name
 from openenv_tasksets.loaders.errors import EnvironmentNotFound
+from openenv_tasksets.server.environment_thread import EnvironmentThread, shared_thread
 from openenv_tasksets.server.wire_type import WireType, method_types, wire_type
 
 Blocking = Literal[False, "thread", "process"]
@@ -32,6 +34,8 @@ class EnvironmentType:
         asynchronous: Whether reset and step are coroutines, which run on the event loop in any case.
         concurrent: Whether several instances may live at once.
         executes_rows: Whether it runs code from the rows.
+        thread: Where a blocking instance is made, called and closed: on a thread of its own, or on one for all
+            instances where the class says ``REQUIRES_SINGLE_THREAD_EXECUTOR``.
     """
 
     name: str
@@ -48,6 +52,7 @@ class EnvironmentType:
     asynchronous: tuple[bool, bool]
     concurrent: bool
     executes_rows: bool
+    thread: Callable[[], EnvironmentThread]
 
     def make(self) -> Environment:
         """A new instance."""
@@ -96,6 +101,9 @@ class EnvironmentType:
             asynchronous=(asynchronous[0], asynchronous[1]),
             concurrent=bool(getattr(environment, "SUPPORTS_CONCURRENT_SESSIONS", True)),
             executes_rows=bool(getattr(environment, "executes_rows", False)),
+            thread=partial(shared_thread, environment)
+            if getattr(environment, "REQUIRES_SINGLE_THREAD_EXECUTOR", False)
+            else partial(EnvironmentThread, name),
         )
 
 

@@ -46,7 +46,7 @@ class LocalRuntime:
         if kind.blocking is False:
             with failures(kind.name, "could not be made"):
                 return cls(kind, kind.make(), None)
-        thread = EnvironmentThread(kind.name)
+        thread = kind.thread()
         made: list[Environment] = []
         try:
             with failures(kind.name, "could not be made"):

@@ -24,6 +24,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from openenv_tasksets.auto_env import AutoEnv
     from openenv_tasksets.consent import Consent
     from openenv_tasksets.declaration import Declaration
     from openenv_tasksets.environment import Environment
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from openenv_tasksets.view import TaskView
 
 __all__ = [
+    "AutoEnv",
     "Consent",
     "ConsentNeeded",
     "Declaration",
@@ -68,6 +70,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "AutoEnv": "auto_env",
     "Consent": "consent",
     "Declaration": "declaration",
     "Environment": "environment",

@@ -20,6 +20,8 @@ class Environment(Protocol):
       for code that waits. ``"process"`` is a process of its own: for code that computes, or that can take its process
       down; the class must be importable by its module and name.
     - ``executes_rows`` (default False): True says that it runs code from the rows; the user's consent is asked.
+    - OpenEnv's ``SUPPORTS_CONCURRENT_SESSIONS`` (default True for a class without it), and
+      ``REQUIRES_SINGLE_THREAD_EXECUTOR`` (default False): True has all instances on one thread, in turn.
     """
 
     def reset(self, *args: Any, **kwargs: Any) -> Any:

@@ -1,6 +1,6 @@
 """The environments that are installed here: entry points, chosen by a declaration and by nothing else."""
 
-from importlib.metadata import Distribution, EntryPoint, PackageNotFoundError, distribution, entry_points
+from importlib.metadata import Distribution, EntryPoint, PackageNotFoundError, distribution, entry_points, version
 from typing import Any
 
 from packaging.requirements import Requirement
@@ -13,7 +13,7 @@ from openenv_tasksets.loaders.spelling import listing, nearest
 
 GROUP = "openenv_tasksets.environments"
 OPENENV_VERSION = Version("0.10.0")
-"""The OpenEnv whose API this library speaks; ``min_version`` is compared with it."""
+"""The OpenEnv whose API this library speaks; ``min_version`` is compared with it where OpenEnv is not installed."""
 
 
 def find_environment(declared: EnvironmentDeclaration) -> type[Any]:
@@ -33,20 +33,33 @@ def find_environment(declared: EnvironmentDeclaration) -> type[Any]:
         raise EnvironmentNotFound(
             f"environment {declared.id!r} runs from the {kind} {name!r}; only a 'package' runs in this process"
         )
-    if OPENENV_VERSION not in SpecifierSet(runtime.min_version or ""):
-        raise EnvironmentNotFound(
-            f"environment {declared.id!r} needs OpenEnv {runtime.min_version}; this library speaks {OPENENV_VERSION}"
-        )
+    _check_openenv(declared.id, runtime.min_version)
     entry_point = _entry_point(runtime, runtime.package)
     try:
         environment = entry_point.load()
     except Exception as exc:
+        # Of other modules nobody knows which package has them.
+        is_openenv = isinstance(exc, ModuleNotFoundError) and (exc.name or "").partition(".")[0] == "openenv"
+        command = f"; pip install 'openenv{runtime.min_version or ''}'" if is_openenv else ""
         raise EnvironmentNotFound(
-            f"environment {entry_point.name!r} ({entry_point.value}) cannot be imported: {type(exc).__name__}: {exc}"
+            f"environment {entry_point.name!r} ({entry_point.value}) cannot be imported: "
+            f"{type(exc).__name__}: {exc}{command}"
         ) from exc
     if not isinstance(environment, type):
         raise EnvironmentNotFound(f"entry point {entry_point.name!r} ({entry_point.value}) is not a class")
     return environment
+
+
+def _check_openenv(environment_id: str, wanted: str | None) -> None:
+    versions = SpecifierSet(wanted or "")
+    try:
+        found, how = Version(version("openenv")), "is installed"
+    except PackageNotFoundError:
+        found, how = OPENENV_VERSION, "is what this library speaks"
+    if not versions.contains(found, prereleases=True):
+        raise EnvironmentNotFound(
+            f"environment {environment_id!r} needs OpenEnv {wanted}, and {found} {how}: pip install 'openenv{wanted}'"
+        )
 
 
 def _entry_point(runtime: OpenEnvRuntime, package: str) -> EntryPoint:

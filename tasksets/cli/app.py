@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from openenv_tasksets.cli.audit import audit
 from openenv_tasksets.cli.cache import cache
 from openenv_tasksets.cli.console import say, write
 from openenv_tasksets.cli.diff import diff
@@ -35,6 +36,8 @@ Exit codes:
     3  a bug in this program, with its traceback
     4  run: some episodes ended in an error
     5  diff, verify: some task differs
+    6  audit: something was found
+    7  audit: nothing is hidden, so there is nothing to audit
   130  interrupted
 """
 
@@ -55,7 +58,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=_EPILOG,
 )
-for _command in (init, validate, show, serve, run, push, verify, export, lock, diff, cache, schema):
+for _command in (init, validate, show, audit, serve, run, push, verify, export, lock, diff, cache, schema):
     app.command(no_args_is_help=_command is not schema)(_command)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import tasksets_examples
+from openenv_tasksets.audit.run import audit
 from openenv_tasksets.installed import find_environment
 from openenv_tasksets.play import attempts, play
 from openenv_tasksets.policy import FunctionPolicy
@@ -13,6 +14,7 @@ from openenv_tasksets.report import EpisodeRecord
 from openenv_tasksets.server.host import Host
 from openenv_tasksets.target import LocalTarget
 from openenv_tasksets.taskset import Taskset
+from openenv_tasksets.testing import check_environment, check_taskset
 
 FOLDER = Path(tasksets_examples.__file__).with_name("questions")
 
@@ -50,6 +52,13 @@ def test_a_number_may_be_written_in_other_ways(taskset: Taskset) -> None:
     replies = {task.visible["prompt"]: "?" for task in taskset["test"]}
     replies[taskset.task_by_id("printer").visible["prompt"]] = "90 * 18\n####  1620.0"
     assert [record.task_id for record in played(taskset, replies) if record.reward] == ["printer"]
+
+
+def test_the_audit_finds_nothing_and_the_contract_is_kept(taskset: Taskset) -> None:
+    environment = find_environment(taskset.environment)
+    check_taskset(taskset)
+    check_environment(environment, taskset)
+    assert audit(taskset, environment, limit=3).verdict == "passed"
 
 
 def test_the_agent_sees_the_question_and_not_the_answer(taskset: Taskset) -> None:

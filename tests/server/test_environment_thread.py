@@ -7,7 +7,7 @@ import weakref
 
 import pytest
 
-from openenv_tasksets.server.environment_thread import EnvironmentThread
+from openenv_tasksets.server.environment_thread import EnvironmentThread, shared_thread
 
 pytestmark = pytest.mark.anyio
 
@@ -83,3 +83,20 @@ async def test_an_idle_thread_holds_on_to_no_result():
         await asyncio.sleep(0.01)
     thread.stop()
     assert big() is None
+
+
+async def test_a_shared_thread_runs_all_instances_of_a_class_and_outlives_each():
+    class Fragile:
+        pass
+
+    first, second = shared_thread(Fragile), shared_thread(Fragile)
+    ran = [await each.call(threading.current_thread) for each in (first, second)]
+    closed = []
+    first.stop(lambda: closed.append(threading.current_thread()))
+    assert await second.call(threading.current_thread) == ran[0] == ran[1] == closed[0]
+    # Also another event loop than the first one may use it.
+    assert await asyncio.to_thread(asyncio.run, second.call(threading.current_thread)) == ran[0]
+    del Fragile, first, second
+    gc.collect()
+    ran[0].join(10)
+    assert not ran[0].is_alive()
