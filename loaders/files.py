@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import overload
 
 from openenv_tasksets.loaders.errors import SourceChanged, SourceError
 
@@ -95,7 +96,11 @@ class SourceFiles:
     def __len__(self) -> int:
         return len(self._files)
 
-    def __getitem__(self, index: int, /) -> SourceFile:
+    @overload
+    def __getitem__(self, index: int, /) -> SourceFile: ...
+    @overload
+    def __getitem__(self, index: slice, /) -> tuple[SourceFile, ...]: ...
+    def __getitem__(self, index: int | slice, /) -> SourceFile | tuple[SourceFile, ...]:
         return self._files[index]
 
     def __iter__(self) -> Iterator[SourceFile]:

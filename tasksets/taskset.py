@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from openenv_tasksets.binding import compile_binding
 from openenv_tasksets.declaration import Declaration, EnvironmentDeclaration, SplitDeclaration, TaskDeclaration
 from openenv_tasksets.declaration_file import read_declaration
-from openenv_tasksets.declared_splits import check_has_files, declared_splits, local_rows, with_line
+from openenv_tasksets.declared_splits import check_has_files, declared_splits, with_line
+from openenv_tasksets.from_path import rows_of_path
 from openenv_tasksets.loaders.errors import DeclarationError, Issue, SplitNotFound, TaskNotFound
 from openenv_tasksets.loaders.order import KINDS, positions
 from openenv_tasksets.loaders.reference import DatasetReference, ResolvedReference
@@ -20,14 +21,16 @@ from openenv_tasksets.task import Task
 from openenv_tasksets.view import TaskView
 
 if TYPE_CHECKING:
+    import datasets
+
     from openenv_tasksets.loaders.hub import Hub
 
 
 class Taskset(Mapping[str, TaskView]):
     """The tasks of one environment: a mapping from split name to a view of its tasks.
 
-    Made by ``from_hub``, ``from_path`` or ``from_rows``. Immutable and thread-safe; a split's files are fetched
-    and opened at its first use, and its rows are read one at a time.
+    Made by ``from_hub``, ``from_path``, ``from_rows`` or ``from_dataset``. Immutable and thread-safe; a split's
+    files are fetched and opened at its first use, and its rows are read one at a time.
 
     Attributes:
         declaration: The whole ``environment.yaml``.
@@ -156,27 +159,7 @@ class Taskset(Mapping[str, TaskView]):
         """
         declaration = read_declaration(path)
         bound = declaration.environment(environment)
-        check_has_files(bound)
-        if data_dir is None and bound.dataset is not None and bound.dataset.repo_id is not None:
-            from openenv_tasksets.from_hub import hub_rows, rows_snapshot
-            from openenv_tasksets.loaders.hub import Hub
-
-            snapshot = rows_snapshot(bound, hub or Hub())
-            if lock is not None:
-                from openenv_tasksets.inventory import snapshot_inventory
-                from openenv_tasksets.lock_check import refuse_drift
-
-                refuse_drift(snapshot_inventory(declaration, bound, snapshot), lock)
-            rows = hub_rows(bound, snapshot)
-        else:
-            folder = Path(path) if Path(path).is_dir() else Path(path).parent
-            if lock is not None:
-                from openenv_tasksets.inventory import folder_inventory
-                from openenv_tasksets.lock_check import refuse_drift
-
-                root = folder if data_dir is None else Path(data_dir)
-                refuse_drift(folder_inventory(declaration, bound, root), lock)
-            rows = local_rows(bound, folder, data_dir)
+        rows = rows_of_path(declaration, bound, Path(path), data_dir=data_dir, hub=hub, lock=lock)
         return cls._declared(declaration, bound, rows, default_split=split, shuffle_seed=shuffle_seed)
 
     @classmethod
@@ -195,9 +178,7 @@ class Taskset(Mapping[str, TaskView]):
             rows: A list of dicts (or another row source), which becomes the first declared split or ``train``;
                 or one for each split by name.
             declaration: As in ``from_path``; what it says of files is not used.
-            environment: As in ``from_path``.
-            split: As in ``from_path``.
-            shuffle_seed: As in ``from_path``.
+            environment: As in ``from_path``; so are ``split`` and ``shuffle_seed``.
 
         Raises:
             SelectionError: No such environment or split.
@@ -205,9 +186,42 @@ class Taskset(Mapping[str, TaskView]):
         """
         bound = declaration.environment(environment)
         if not isinstance(rows, Mapping):
-            rows = {bound.splits[0].name if bound.splits else "train": rows}
+            rows = {_first_split(declaration, environment): rows}
         opened = {name: partial(ListRows, source) for name, source in rows.items()}
         return cls._declared(declaration, bound, opened, default_split=split, shuffle_seed=shuffle_seed)
+
+    @classmethod
+    def from_dataset(
+        cls,
+        dataset: "datasets.Dataset | Mapping[str, datasets.Dataset]",
+        declaration: Declaration,
+        *,
+        environment: str | None = None,
+        split: str | None = None,
+        shuffle_seed: int = 0,
+    ) -> "Taskset":
+        """Bind a dataset that ``datasets`` has opened; its rows stay where it keeps them.
+
+        Values are as in a Parquet file of the Hub: images and sounds are not decoded, and neither a format nor a
+        transform that was set is applied.
+
+        Args:
+            dataset: A ``Dataset``, which becomes the first declared split or ``train``; or a ``DatasetDict``.
+            declaration: As in ``from_rows``.
+            environment: As in ``from_path``; so are ``split`` and ``shuffle_seed``.
+
+        Raises:
+            SourceError: It is no ``Dataset``: a stream has no random access.
+            SelectionError: No such environment or split.
+            DeclarationError: A declared split has no rows.
+        """
+        from openenv_tasksets.loaders.hf_datasets import DatasetRows
+
+        given = dataset if isinstance(dataset, Mapping) else {_first_split(declaration, environment): dataset}
+        opened = {str(name): DatasetRows.of(each) for name, each in given.items()}
+        rows = {name: partial(opened.__getitem__, name) for name in opened}
+        bound = declaration.environment(environment)
+        return cls._declared(declaration, bound, rows, default_split=split, shuffle_seed=shuffle_seed)
 
     @classmethod
     def _declared(
@@ -380,3 +394,8 @@ class Taskset(Mapping[str, TaskView]):
             order_kind=order_kind,
             identity=(self.environment.id, self.environment.config_name or "", str(self._shuffle_seed)),
         )
+
+
+def _first_split(declaration: Declaration, environment: str | None) -> str:
+    splits = declaration.environment(environment).splits
+    return splits[0].name if splits else "train"

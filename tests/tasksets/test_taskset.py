@@ -343,3 +343,18 @@ def test_a_drafted_block_can_be_pasted(tmp_path: Path) -> None:
     pasted = YAML.split("    task:")[0] + "".join(f"    {line}\n" for line in block.splitlines())
     (tmp_path / "environment.yaml").write_text(pasted + "    frameworks:" + YAML.split("    frameworks:")[1])
     assert Taskset.from_path(tmp_path).task("train", 0).visible == {"prompt": "0+0?"}
+
+
+def test_a_dataset_of_datasets_is_bound():
+    from datasets import Dataset, DatasetDict
+
+    dataset = Dataset.from_list(numbered(3))
+    one = Taskset.from_dataset(dataset, declaration())
+    both = Taskset.from_dataset(DatasetDict(b=dataset, a=dataset.select([2])), declaration())
+
+    assert list(one) == ["train"]
+    assert [one.task("train", n) for n in range(3)] == list(Taskset.from_rows(numbered(3), declaration())["train"])
+    assert [(split, len(both[split])) for split in both] == [("b", 3), ("a", 1)]
+    assert one.split().identity == Taskset.from_dataset(Dataset.from_list(numbered(3)), declaration()).split().identity
+    with pytest.raises(SourceError, match="a stream has no random access"):
+        Taskset.from_dataset(dataset.to_iterable_dataset(), declaration())
