@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 TESTS := $(BIN)/python -m pytest -n auto
 
-.PHONY: demo test test-slow check lint types format bench-server clean
+.PHONY: demo test test-slow check lint types format bench-server bench-loader clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m tasksets_examples.demo
@@ -38,6 +38,9 @@ format: $(VENV)/.dev
 
 bench-server: $(VENV)/.dev
 	$(BIN)/python benchmarks/server.py
+
+bench-loader: $(VENV)/.dev
+	$(BIN)/python benchmarks/loader --plot
 
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, not " + sys.version.split()[0])'
