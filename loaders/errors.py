@@ -10,6 +10,7 @@ TasksetError
 ├── LockInvalid, LockDrift (tasksets.lock, lock_check)  a lock that cannot be read, or that no longer holds
 ├── SourceError           files that cannot be found or read as rows
 │   └── SourceChanged     a file is no longer the one that was opened: open the taskset again
+├── StateRefused          a saved state of another stream: load it where it was saved, or start anew
 ├── RowError              one row cannot become a task: fix the row or the binding
 ├── SelectionError        a reset (or a lookup) that names no task
 │   ├── SplitNotFound     also a KeyError
@@ -106,6 +107,10 @@ class SourceError(TasksetError):
 
 class SourceChanged(SourceError):
     """A row file changed after it was opened."""
+
+
+class StateRefused(TasksetError):
+    """A state that is none of this stream's; the message shows both sides."""
 
 
 class RowError(TasksetError):

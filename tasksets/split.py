@@ -1,5 +1,6 @@
 """A split as it is served: rows, the binding, and which rows a declared filter leaves."""
 
+import hashlib
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
@@ -9,10 +10,10 @@ import msgspec
 from tqdm import tqdm
 
 from openenv_tasksets.binding import Binding, RowPlace
-from openenv_tasksets.index_sequence import compose
+from openenv_tasksets.index_sequence import block_starts, compose
 from openenv_tasksets.loaders.errors import RowError, SelectionError, TaskNotFound
-from openenv_tasksets.loaders.order import Order
-from openenv_tasksets.loaders.rows import Rows
+from openenv_tasksets.loaders.order import Order, Ordering
+from openenv_tasksets.loaders.rows import Row, Rows
 from openenv_tasksets.task import Task
 from openenv_tasksets.task_declaration import OrderKind, SplitType
 from openenv_tasksets.where import Where
@@ -55,6 +56,7 @@ class Split:
         self.filter_identity = filter_identity
         self._identity = identity
         self._served = range(len(rows)) if served is None else served
+        self._is_whole = self._served == range(len(rows))
         self._lock = threading.Lock()
         self._index_of_id: dict[str, int] | None = None
 
@@ -83,6 +85,19 @@ class Split:
         """
         row_index = self.row_of(index)
         return self.binding.bind(self.rows[row_index], index, self._place(row_index))
+
+    def read_many(self, indices: Sequence[int]) -> list[Row]:
+        """The rows that some indices serve, in the order given; for ``bind``."""
+        served = self._served
+        return self.rows.read_many(indices if self._is_whole else [served[index] for index in indices])
+
+    def bind(self, index: int, row: Row) -> Task:
+        """The task at an index, from its row.
+
+        Raises:
+            RowError: The row cannot become a task.
+        """
+        return self.binding.bind(row, index, self._place(self._served[index]))
 
     def row_of(self, index: int) -> int:
         """The row in the files that ``index`` serves."""
@@ -126,7 +141,7 @@ class Split:
         for row_index, values in enumerate(self._with_progress(cells, "filter")):
             row = dict(zip(columns, values, strict=True))
             flags[row_index] = where.holds(self.binding.public_values(row, names, self._place(row_index)))
-        if isinstance(self._served, range) and len(self._served) == len(flags):
+        if self._is_whole:
             return flags
         return bytearray(flags[row_index] for row_index in self._served)
 
@@ -164,6 +179,11 @@ class Split:
         # Only on a terminal, and only once it has taken a second.
         yield from tqdm(values, total=len(self.rows), desc=f"{self.name}: {what}", unit=" rows", delay=1, disable=None)
 
+    @property
+    def served(self) -> Sequence[int]:
+        """The row in the files of each index."""
+        return self._served
+
     @cached_property
     def identity(self) -> str:
         """What the order is keyed by: content, environment, config, split, filter, order and shuffle seed."""
@@ -174,10 +194,15 @@ class Split:
             self.filter_identity,
             self.order_kind,
         ]
+        if self.order_kind == "blocks":
+            from openenv_tasksets.loaders.block_order import WINDOW_BLOCKS
+
+            starts = b"".join(start.to_bytes(8, "little") for start in self._block_starts)
+            parts += [WINDOW_BLOCKS, hashlib.blake2b(starts, digest_size=16).hexdigest()]
         return msgspec.json.encode(parts).decode()
 
     @cached_property
-    def order(self) -> Order:
+    def order(self) -> Ordering:
         """The endless stream over this split.
 
         Raises:
@@ -185,4 +210,14 @@ class Split:
         """
         if not len(self):
             raise TaskNotFound(f"split {self.name!r} has no tasks, so it has no positions")
+        if self.order_kind == "blocks":
+            # It imports numpy, which a shuffled or sequential split need not wait for.
+            from openenv_tasksets.loaders.block_order import BlockOrder
+
+            return BlockOrder(len(self), self._block_starts, self.identity)
         return Order(len(self), self.order_kind, self.identity)
+
+    @cached_property
+    def _block_starts(self) -> Sequence[int]:
+        starts = [int(start) for start in self.rows.block_starts]
+        return starts if self._is_whole else block_starts(self._served, starts)

@@ -11,13 +11,14 @@ from openenv_tasksets.declaration import Declaration, EnvironmentDeclaration, Sp
 from openenv_tasksets.declaration_file import read_declaration
 from openenv_tasksets.declared_splits import check_has_files, declared_splits, with_line
 from openenv_tasksets.from_path import rows_of_path
-from openenv_tasksets.loaders.errors import DeclarationError, Issue, SplitNotFound, TaskNotFound
-from openenv_tasksets.loaders.order import KINDS, positions
+from openenv_tasksets.loaders.errors import DeclarationError, SplitNotFound, TaskNotFound
+from openenv_tasksets.loaders.order import positions
 from openenv_tasksets.loaders.reference import DatasetReference, ResolvedReference
 from openenv_tasksets.loaders.rows import ListRows, Rows, RowSource
 from openenv_tasksets.loaders.spelling import nearest
 from openenv_tasksets.split import Split
 from openenv_tasksets.task import Task
+from openenv_tasksets.taskset_streams import TasksetStreams
 from openenv_tasksets.view import TaskView
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from openenv_tasksets.loaders.hub import Hub
 
 
-class Taskset(Mapping[str, TaskView]):
+class Taskset(TasksetStreams, Mapping[str, TaskView]):
     """The tasks of one environment: a mapping from split name to a view of its tasks.
 
     Made by ``from_hub``, ``from_path``, ``from_rows`` or ``from_dataset``. Immutable and thread-safe; a split's
@@ -377,9 +378,6 @@ class Taskset(Mapping[str, TaskView]):
         path = f"environments[{self.declaration.environments.index(self.environment)}].task"
         order_kind = task.order_for(declared)
         try:
-            if order_kind not in KINDS:
-                unknown = f"order {order_kind!r} cannot be walked yet; use one of: {', '.join(KINDS)}"
-                raise DeclarationError([Issue(f"{path}.order", unknown)])
             binding = compile_binding(self.environment.task, rows.columns, path)
         except DeclarationError as exc:
             raise DeclarationError(
