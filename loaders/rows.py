@@ -63,6 +63,9 @@ class Rows(RowSource, Protocol):
         ...
 
 
+ENDLESS = 2**63 - 1
+"""What ``len`` says of rows without end, since it can say no more; those with an end are 2**40 at most."""
+
 BLOCK_ROWS = 1000
 """Rows in a block where the source itself has none."""
 

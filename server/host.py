@@ -144,6 +144,6 @@ class Host:
     def _check_first_tasks(self) -> None:
         """Open every split and bind its first row: what is wrong with all rows is said before serving."""
         for name in self.taskset:
-            if self.taskset.num_tasks(name):
+            if not self.taskset.split(name).is_empty:
                 task = self.taskset.task(name, 0)
                 check_arguments(self.kind.accepted, task.arguments(), self.kind.name)

@@ -22,7 +22,9 @@ def check_has_files(environment: EnvironmentDeclaration) -> None:
     """
     dataset = environment.dataset
     if dataset is not None and dataset.source is not None:
-        raise SourceError(f"dataset.source {dataset.source!r}: rows made by code cannot be opened from files")
+        raise SourceError(
+            f"dataset.source {dataset.source!r}: its rows are made by code, so there are no files of them"
+        )
 
 
 def local_rows(

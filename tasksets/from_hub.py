@@ -4,14 +4,17 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 from openenv_tasksets.declaration import Declaration, EnvironmentDeclaration
 from openenv_tasksets.declaration_file import FILE_NAME, parse_declaration
+from openenv_tasksets.declared_splits import check_has_files
 from openenv_tasksets.loaders.errors import DeclarationError, Issue, ReferenceInvalid
 from openenv_tasksets.loaders.hub import DEFAULT_REVISION, Hub
 from openenv_tasksets.loaders.reference import PREFIX, DatasetReference, ResolvedReference
 from openenv_tasksets.loaders.rows import Rows
 from openenv_tasksets.loaders.snapshot import Snapshot
+from openenv_tasksets.source import has_source, source_rows
 
 logger = logging.getLogger(__name__)
 
@@ -91,6 +94,31 @@ def rows_snapshot(environment: EnvironmentDeclaration, hub: Hub, home: Snapshot 
     if not reference.is_pinned:
         _say_pin(reference, snapshot, f"dataset.revision: {snapshot.commit_hash}")
     return snapshot
+
+
+def rows_of_hub(found: HubTaskset, hub: Hub, lock: str | Path | None) -> dict[str, Callable[[], Rows]]:
+    """What opens each split that there are rows for.
+
+    Args:
+        found: What was read.
+        hub: Where the rows are, if they are in files.
+        lock: As in ``Taskset.from_hub``.
+
+    Raises:
+        HubError: The dataset cannot be had from the Hub.
+        SourceError: There are no row files, or the code that makes the rows is not to be had.
+        LockDrift: The repository is not as the lock says.
+    """
+    if has_source(found.environment) and lock is None:
+        return source_rows(found.declaration, found.environment)
+    check_has_files(found.environment)
+    snapshot = rows_snapshot(found.environment, hub, found.snapshot)
+    if lock is not None:
+        from openenv_tasksets.inventory import snapshot_inventory
+        from openenv_tasksets.lock_check import refuse_drift
+
+        refuse_drift(snapshot_inventory(found.declaration, found.environment, snapshot, found.reference), lock)
+    return hub_rows(found.environment, snapshot)
 
 
 def hub_rows(environment: EnvironmentDeclaration, snapshot: Snapshot) -> dict[str, Callable[[], Rows]]:

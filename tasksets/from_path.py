@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from openenv_tasksets.declaration import Declaration, EnvironmentDeclaration
 from openenv_tasksets.declared_splits import check_has_files, local_rows
 from openenv_tasksets.loaders.rows import Rows
+from openenv_tasksets.source import has_source, source_rows
 
 if TYPE_CHECKING:
     from openenv_tasksets.loaders.hub import Hub
@@ -30,10 +31,12 @@ def rows_of_path(
         data_dir: As in ``Taskset.from_path``; so are ``hub`` and ``lock``.
 
     Raises:
-        SourceError: The row files are missing.
+        SourceError: The row files are missing, or the code that makes the rows.
         HubError: The dataset cannot be had from the Hub.
         LockDrift: The rows or the declaration are not as the lock says.
     """
+    if has_source(environment) and lock is None and data_dir is None:
+        return source_rows(declaration, environment)
     check_has_files(environment)
     dataset = environment.dataset
     if data_dir is None and dataset is not None and dataset.repo_id is not None:

@@ -11,8 +11,8 @@ from tqdm import tqdm
 
 from openenv_tasksets.binding import Binding, RowPlace
 from openenv_tasksets.index_sequence import block_starts, compose
-from openenv_tasksets.loaders.errors import RowError, SelectionError, TaskNotFound
-from openenv_tasksets.loaders.order import Order, Ordering
+from openenv_tasksets.loaders.errors import RowError, SelectionError, SplitEndless, TaskNotFound
+from openenv_tasksets.loaders.order import MAX_SIZE, Order, Ordering
 from openenv_tasksets.loaders.rows import Row, Rows
 from openenv_tasksets.task import Task
 from openenv_tasksets.task_declaration import OrderKind, SplitType
@@ -60,6 +60,11 @@ class Split:
         self._lock = threading.Lock()
         self._index_of_id: dict[str, int] | None = None
 
+    @property
+    def indices(self) -> range:
+        """All indices, however many."""
+        return range(len(self._served))
+
     def narrowed(self, served: Sequence[int], filter_identity: str) -> "Split":
         """The same split serving only some rows, numbered anew; ``served`` holds indices of this one."""
         return Split(
@@ -74,7 +79,26 @@ class Split:
         )
 
     def __len__(self) -> int:
-        return len(self._served)
+        size = self.size
+        if size is None:
+            raise SplitEndless(f"split {self.name!r} has no end, so no number of tasks; take some of them: take(1000)")
+        return size
+
+    @property
+    def size(self) -> int | None:
+        """How many tasks there are; None where there is no end to them."""
+        size = len(self._served)
+        return size if size <= MAX_SIZE else None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no task at all."""
+        return not self._served
+
+    def _check_end(self, refusal: str) -> None:
+        """Refuse what would read every row, of rows that have no end."""
+        if len(self.rows) > MAX_SIZE:
+            raise SplitEndless(f"the rows of split {self.name!r} have no end, so they {refusal}")
 
     def task(self, index: int) -> Task:
         """The task at ``index`` in [0, len(self)).
@@ -103,8 +127,8 @@ class Split:
         """The row in the files that ``index`` serves."""
         if isinstance(index, bool) or not isinstance(index, int):
             raise SelectionError(f"index is a whole number, not {index!r}")
-        if not 0 <= index < len(self):
-            allowed = f"[0, {len(self)})" if len(self) else "none: the split is empty"
+        if not 0 <= index < len(self._served):
+            allowed = "none: the split is empty" if self.is_empty else f"[0, {len(self._served)})"
             raise TaskNotFound(f"no task {index} in split {self.name!r}; allowed: {allowed}")
         return self._served[index]
 
@@ -121,6 +145,7 @@ class Split:
             if not plain or str(int(number)) != number or int(number) not in self._served:
                 raise self._no_id(task_id)
             return self._served.index(int(number))
+        self._check_end("cannot be searched for an id; give an index, or leave task.id out of the declaration")
         with self._lock:
             if self._index_of_id is None:
                 self._index_of_id = self._read_ids()
@@ -134,6 +159,7 @@ class Split:
         Args:
             where: Conditions on names in ``binding.public``.
         """
+        self._check_end("cannot be filtered")
         names = where.columns
         columns = tuple(dict.fromkeys(self.binding.public[name].column for name in names))
         flags = bytearray(len(self.rows))
@@ -146,8 +172,9 @@ class Split:
         return bytearray(flags[row_index] for row_index in self._served)
 
     def _no_id(self, task_id: str) -> TaskNotFound:
-        example = f", such as {self.task(0).id!r}" if len(self) else ""
-        return TaskNotFound(f"no task with id {task_id!r} in split {self.name!r}; it has {len(self)} tasks{example}")
+        example = "" if self.is_empty else f", such as {self.task(0).id!r}"
+        count = "endless" if self.size is None else self.size
+        return TaskNotFound(f"no task with id {task_id!r} in split {self.name!r}; it has {count} tasks{example}")
 
     def _read_ids(self) -> dict[str, int]:
         bound = self.binding.id_column
@@ -208,7 +235,11 @@ class Split:
         Raises:
             TaskNotFound: The split is empty.
         """
-        if not len(self):
+        if self.size is None:
+            from openenv_tasksets.loaders.endless_order import EndlessOrder
+
+            return EndlessOrder(self.identity)
+        if self.is_empty:
             raise TaskNotFound(f"split {self.name!r} has no tasks, so it has no positions")
         if self.order_kind == "blocks":
             # It imports numpy, which a shuffled or sequential split need not wait for.

@@ -201,8 +201,10 @@ class TaskDeclaration(Declared):
             )
         return visible
 
+    def orders(self, split: SplitDeclaration) -> OrderKind | None:
+        """The declared order of a split; None where nothing is said of it."""
+        return self.order if isinstance(self.order, str) else self.order.get(split.name)
+
     def order_for(self, split: SplitDeclaration) -> OrderKind:
         """The declared order of a split, or the default for its type."""
-        if isinstance(self.order, str):
-            return self.order
-        return self.order.get(split.name, "shuffled" if split.type == "train" else "sequential")
+        return self.orders(split) or ("shuffled" if split.type == "train" else "sequential")

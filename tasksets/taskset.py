@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from openenv_tasksets.binding import compile_binding
 from openenv_tasksets.declaration import Declaration, EnvironmentDeclaration, SplitDeclaration, TaskDeclaration
 from openenv_tasksets.declaration_file import read_declaration
-from openenv_tasksets.declared_splits import check_has_files, declared_splits, with_line
+from openenv_tasksets.declared_splits import declared_splits, with_line
 from openenv_tasksets.from_path import rows_of_path
-from openenv_tasksets.loaders.errors import DeclarationError, SplitNotFound, TaskNotFound
-from openenv_tasksets.loaders.order import positions
+from openenv_tasksets.loaders.errors import DeclarationError, Issue, SplitNotFound, TaskNotFound
+from openenv_tasksets.loaders.order import MAX_SIZE, positions
 from openenv_tasksets.loaders.reference import DatasetReference, ResolvedReference
 from openenv_tasksets.loaders.rows import ListRows, Rows, RowSource
 from openenv_tasksets.loaders.spelling import nearest
@@ -106,22 +106,15 @@ class Taskset(TasksetStreams, Mapping[str, TaskView]):
             LockDrift: The repository is not as the lock says.
         """
         # The Hub's library takes a quarter of a second to import.
-        from openenv_tasksets.from_hub import hub_rows, read_from_hub, rows_snapshot, with_choices
+        from openenv_tasksets.from_hub import read_from_hub, rows_of_hub, with_choices
         from openenv_tasksets.loaders.hub import Hub
 
         hub = hub or Hub(token=token, cache_dir=cache_dir, offline=offline)
         found = read_from_hub(with_choices(reference, environment, revision), hub)
-        check_has_files(found.environment)
-        snapshot = rows_snapshot(found.environment, hub, found.snapshot)
-        if lock is not None:
-            from openenv_tasksets.inventory import snapshot_inventory
-            from openenv_tasksets.lock_check import refuse_drift
-
-            refuse_drift(snapshot_inventory(found.declaration, found.environment, snapshot, found.reference), lock)
         return cls._declared(
             found.declaration,
             found.environment,
-            hub_rows(found.environment, snapshot),
+            rows_of_hub(found, hub, lock),
             default_split=split,
             shuffle_seed=shuffle_seed,
             reference=found.reference,
@@ -298,6 +291,7 @@ class Taskset(TasksetStreams, Mapping[str, TaskView]):
 
         Raises:
             SplitNotFound: No such split.
+            SplitEndless: It has no end.
         """
         return len(self.split(split))
 
@@ -378,6 +372,8 @@ class Taskset(TasksetStreams, Mapping[str, TaskView]):
         path = f"environments[{self.declaration.environments.index(self.environment)}].task"
         order_kind = task.order_for(declared)
         try:
+            if len(rows) > MAX_SIZE and task.orders(declared) not in (None, "sequential"):
+                raise DeclarationError([Issue(f"{path}.order", "rows without end come in order; leave it out")])
             binding = compile_binding(self.environment.task, rows.columns, path)
         except DeclarationError as exc:
             raise DeclarationError(

@@ -51,7 +51,7 @@ class SplitSummary:
         environment: The environment's id.
         split: The split's name.
         type: train, validation or test.
-        tasks: How many there are.
+        tasks: How many there are; None where there is no end to them.
         checked: How many rows were bound.
         columns: The columns that are read.
         visible: reset() arguments that the agent may see.
@@ -62,7 +62,7 @@ class SplitSummary:
     environment: str
     split: str
     type: str
-    tasks: int
+    tasks: int | None
     checked: int
     columns: tuple[str, ...]
     visible: tuple[str, ...]
@@ -180,7 +180,10 @@ class _Check:
 
     def rows(self, split: Split, most_rows: int | None, environment: type[Any] | None) -> None:
         """Bind rows of one split; what its summary says is taken from the first that can be bound."""
-        count = len(split) if most_rows is None else min(most_rows, len(split))
+        if most_rows is None and split.size is None:
+            self.note(f"split {split.name!r} has no end: only its first 100 rows were bound")
+            most_rows = 100
+        count = len(split) if most_rows is None else min(most_rows, len(split.indices))
         first: Task | None = None
         bound: set[str] = set()
         errors = 0
@@ -207,7 +210,7 @@ class _Check:
                 environment=self.environment.id,
                 split=split.name,
                 type=split.type,
-                tasks=len(split),
+                tasks=split.size,
                 checked=count,
                 columns=split.binding.columns,
                 visible=() if first is None else tuple(first.visible),

@@ -187,7 +187,7 @@ def _host(taskset: "Taskset", settings: "HostSettings", consent: "Consent") -> "
 
     host = Host(taskset, find_environment(taskset.environment), consent=consent, settings=settings)
     for name in taskset:
-        if taskset.num_tasks(name):
+        if not taskset.split(name).is_empty:
             # Reads the files once, for the order's key: not to be the first reset's wait.
             taskset.locate(name, settings.start_position)
     return host
@@ -195,11 +195,11 @@ def _host(taskset: "Taskset", settings: "HostSettings", consent: "Consent") -> "
 
 def _described(host: "Host", url: str) -> str:
     taskset = host.taskset
-    sizes = {name: taskset.num_tasks(name) for name in taskset}
-    splits = ", ".join(f"{name} ({size:,} tasks)" for name, size in sizes.items())
+    sizes = {name: taskset.split(name).size for name in taskset}
+    splits = ", ".join(f"{name} ({'endless' if size is None else f'{size:,}'} tasks)" for name, size in sizes.items())
     told = f"{host.id}: {url}\n  splits: {splits}; default: {taskset.default_split}"
     # The default split first, but a reset() on an empty one would be refused.
-    example = next((name for name in (taskset.default_split, *sizes) if sizes[name]), None)
+    example = next((name for name in (taskset.default_split, *sizes) if sizes[name] != 0), None)
     if example is None:
         return f"{told}\n  there is no task"
     return (

@@ -24,6 +24,7 @@ from openenv_tasksets.loaders.errors import (
     RevisionNotFound,
     SelectionError,
     SourceError,
+    SourceNotInstalled,
 )
 from openenv_tasksets.loaders.hub import Hub
 from openenv_tasksets.loaders.hub_file import HubFile
@@ -229,9 +230,17 @@ class TestRowsElsewhere:
             Taskset.from_hub("bob/bound", hub=hub)
 
     def test_rows_made_by_code_are_not_looked_for(self, hub, elsewhere):
-        elsewhere("{source: puzzles}")
-        with pytest.raises(SourceError, match="dataset.source 'puzzles': rows made by code"):
+        elsewhere("{source: gone}")
+        with pytest.raises(SourceNotInstalled, match="source 'gone' is not installed"):
             Taskset.from_hub("bob/bound", hub=hub)
+
+    def test_rows_made_by_code_are_made_here(self, hub, elsewhere, tmp_path):
+        elsewhere("{source: puzzles}")
+        taskset = Taskset.from_hub("bob/bound", hub=hub)
+        assert taskset.split("train").size is None
+        assert taskset.reference is not None
+        with pytest.raises(SourceError, match="its rows are made by code, so there are no files of them"):
+            Taskset.from_hub("bob/bound", hub=hub, lock=tmp_path / "taskset.lock")
 
 
 class TestMistakes:

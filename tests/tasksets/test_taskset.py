@@ -317,12 +317,6 @@ def test_two_environments_and_none_named_lists_the_choices(tmp_path: Path) -> No
     assert Taskset.from_path(tmp_path, environment="others").environment.id == "others"
 
 
-def test_rows_made_by_code_cannot_come_from_a_folder(tmp_path: Path) -> None:
-    (tmp_path / "environment.yaml").write_text(YAML.replace("- id: sums", "- id: sums\n    dataset: {source: puzzles}"))
-    with pytest.raises(SourceError, match="rows made by code"):
-        Taskset.from_path(tmp_path)
-
-
 def test_a_split_may_be_ordered_by_blocks(folder: Path) -> None:
     (folder / "environment.yaml").write_text(YAML.replace("      id: key", "      id: key\n      order: blocks"))
     taskset = Taskset.from_path(folder)
