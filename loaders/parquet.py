@@ -16,7 +16,8 @@ import pyarrow.parquet as pq
 from openenv_tasksets.loaders.arrow_shape import Conflict, Shape, merge, shape
 from openenv_tasksets.loaders.errors import SourceError
 from openenv_tasksets.loaders.files import SourceFile, SourceFiles
-from openenv_tasksets.loaders.rows import Row
+from openenv_tasksets.loaders.parquet_statistics import GroupOfFile, column_ranges
+from openenv_tasksets.loaders.rows import Row, ValueRange
 from openenv_tasksets.loaders.spelling import listing, nearest
 
 CACHE_BYTES = 64 << 20
@@ -143,6 +144,21 @@ class ParquetRows:
         """
         self._check_column(name)
         return self._stream(name)
+
+    def column_ranges(self, name: str) -> list[ValueRange | None]:
+        """What the footers say of a column's values in each row group."""
+        self._check_column(name)
+        return column_ranges((GroupOfFile(group.metadata, group.number) for group in self._groups), name)
+
+    def column_block(self, name: str, block: int) -> pa.ChunkedArray:
+        """A column's values in one row group; keeps nothing.
+
+        Raises:
+            SourceError: There is no such column.
+            SourceChanged: A file changed since it was opened.
+        """
+        self._check_column(name)
+        return _decode(self._groups[block], [name]).column(0)
 
     def location(self, index: int) -> str:
         """File and row within it: ``main/test-00000.parquet, row 17``."""

@@ -4,6 +4,7 @@ A ``Binding`` is a declaration's ``task:`` block checked against the columns tha
 top-level columns it needs, so that a column which no line names is never read.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -41,10 +42,19 @@ SPEC_KEYS = ("id", "split", "index", "row")
 
 @dataclass(frozen=True, slots=True)
 class BoundColumn:
-    """A value read from one top-level column, perhaps from below it."""
+    """A value read from one top-level column, perhaps from below it.
+
+    Attributes:
+        column: The column.
+        read: Reads the value from a row.
+        is_cell: Whether the value is the column's own: nothing below it, and no JSON text.
+        how: What ``read`` does, as text: the same text, the same values.
+    """
 
     column: str
     read: Read
+    is_cell: bool = False
+    how: str = ""
 
 
 class RowPlace(NamedTuple):
@@ -259,8 +269,13 @@ class _Compiler:
                 continue
             if any(found.covers(secret) for secret in self.secrets):
                 self._issue(where, f"column {text!r} holds the gold action or the arguments; it cannot be public")
-            readers[name] = BoundColumn(found.column, self._value(found))
+            readers[name] = self._bound(found)
         return readers
+
+    def _bound(self, path: ColumnPath) -> BoundColumn:
+        texts = sorted(each.text for each in self.json_paths if each.column == path.column)
+        how = json.dumps([path.column, *path.fields, {"json": texts, "keep_nulls": self.task.keep_nulls}])
+        return BoundColumn(path.column, self._value(path), not path.fields and not texts, how)
 
     def _argument(self, argument: Argument, where: str) -> Read:
         match argument:

@@ -4,21 +4,28 @@ import hashlib
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 from tqdm import tqdm
 
 from openenv_tasksets.binding import Binding, RowPlace
 from openenv_tasksets.index_sequence import block_starts, compose
+from openenv_tasksets.loaders.cache_folder import cache_folder
 from openenv_tasksets.loaders.errors import RowError, SelectionError, SplitEndless, TaskNotFound
 from openenv_tasksets.loaders.order import MAX_SIZE, Order, Ordering
-from openenv_tasksets.loaders.rows import Row, Rows
+from openenv_tasksets.loaders.rows import ListRows, Row, Rows
 from openenv_tasksets.task import Task
 from openenv_tasksets.task_declaration import OrderKind, SplitType
 from openenv_tasksets.where import Where
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 Value = TypeVar("Value")
+_INDEXED_ROWS = 10_000
 
 
 class Split:
@@ -153,23 +160,32 @@ class Split:
             raise self._no_id(task_id)
         return self._index_of_id[task_id]
 
-    def passing(self, where: Where) -> bytearray:
-        """One flag an index: 1 where the task passes. Reads the columns of the filter once.
+    def passing(self, where: Where) -> "NDArray[np.bool_]":
+        """Whether the task at each index passes. Reads the columns of the filter once, and keeps the result on disk.
 
         Args:
             where: Conditions on names in ``binding.public``.
+
+        Raises:
+            SelectionError: A value and its operand cannot be compared.
+            RowError: A value cannot be read.
         """
         self._check_end("cannot be filtered")
-        names = where.columns
-        columns = tuple(dict.fromkeys(self.binding.public[name].column for name in names))
-        flags = bytearray(len(self.rows))
-        cells = zip(*(self.rows.column(column) for column in columns), strict=True)
-        for row_index, values in enumerate(self._with_progress(cells, "filter")):
-            row = dict(zip(columns, values, strict=True))
-            flags[row_index] = where.holds(self.binding.public_values(row, names, self._place(row_index)))
-        if self._is_whole:
-            return flags
-        return bytearray(flags[row_index] for row_index in self._served)
+        # numpy and pyarrow are not imported before something is filtered.
+        from openenv_tasksets.where_index import index_name, kept_rows
+        from openenv_tasksets.where_rows import passing_rows
+
+        def find() -> "NDArray[np.bool_]":
+            return passing_rows(self.rows, self.binding, where, self._place, f"{self.name}: filter")
+
+        folder = _index_folder(self.rows)
+        if folder is None:
+            flags = find()
+        else:
+            reads = [[name, self.binding.public[name].how] for name in where.columns]
+            name = index_name([self.rows.fingerprint, where.identity, reads])
+            flags = kept_rows(folder, name, len(self.rows), find)
+        return flags if self._is_whole else flags[list(self._served)]
 
     def _no_id(self, task_id: str) -> TaskNotFound:
         example = "" if self.is_empty else f", such as {self.task(0).id!r}"
@@ -252,3 +268,13 @@ class Split:
     def _block_starts(self) -> Sequence[int]:
         starts = [int(start) for start in self.rows.block_starts]
         return starts if self._is_whole else block_starts(self._served, starts)
+
+
+def _index_folder(rows: Rows) -> Path | None:
+    """Where filters of these rows are kept; None where finding them again costs less, or nothing can be kept."""
+    if len(rows) < _INDEXED_ROWS or isinstance(rows, ListRows):
+        return None
+    try:
+        return cache_folder("where")
+    except OSError:
+        return None

@@ -212,8 +212,9 @@ class Taskset(TasksetStreams, Mapping[str, TaskView]):
         from openenv_tasksets.loaders.hf_datasets import DatasetRows
 
         given = dataset if isinstance(dataset, Mapping) else {_first_split(declaration, environment): dataset}
-        opened = {str(name): DatasetRows.of(each) for name, each in given.items()}
-        rows = {name: partial(opened.__getitem__, name) for name in opened}
+        for each in given.values():
+            DatasetRows.of(each)  # Says now what is no dataset.
+        rows = {str(name): partial(DatasetRows.of, each) for name, each in given.items()}
         bound = declaration.environment(environment)
         return cls._declared(declaration, bound, rows, default_split=split, shuffle_seed=shuffle_seed)
 

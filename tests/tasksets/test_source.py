@@ -1,6 +1,7 @@
 """Rows made by the code of an installed package: found, checked, and walked without end."""
 
 import itertools
+import pickle
 import sys
 
 import pytest
@@ -127,6 +128,8 @@ def test_what_needs_an_end_is_refused(tmp_path, install):
         lambda: view.where(n=3),
         lambda: taskset.index_of("train", "k3"),
         view.finite_pass,
+        lambda: taskset.to_hf("train"),
+        lambda: taskset.to_torch("train"),
         lambda: view.shard(1, 4).finite_pass(),
     ):
         with pytest.raises(SplitEndless, match="no end"):
@@ -146,6 +149,18 @@ def test_a_part_of_it_is_like_any_view(tmp_path, install):
     assert sorted(task.index for task in view.take(20).shuffle(1)) == list(range(20))
     assert len(view.take(5).finite_pass(shard_count=2, tail="pad")) == 3
     assert [task.index for task in view.select([2**62])] == [2**62]
+
+
+def test_trainers_get_a_part_as_a_table(tmp_path, install):
+    install()
+
+    assert opened(tmp_path).to_hf("train", stop=3)["prompt"] == [0, 1, 2]
+
+
+def test_another_process_makes_the_same_rows(tmp_path, install):
+    install()
+
+    assert pickle.loads(pickle.dumps(opened(tmp_path))).task("train", 5) == opened(tmp_path).task("train", 5)
 
 
 def test_a_part_can_be_served(tmp_path, install):

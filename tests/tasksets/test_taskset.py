@@ -1,6 +1,7 @@
 """Tasksets from folders and from rows in memory."""
 
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -352,5 +353,6 @@ def test_a_dataset_of_datasets_is_bound():
     assert [one.task("train", n) for n in range(3)] == list(Taskset.from_rows(numbered(3), declaration())["train"])
     assert [(split, len(both[split])) for split in both] == [("b", 3), ("a", 1)]
     assert one.split().identity == Taskset.from_dataset(Dataset.from_list(numbered(3)), declaration()).split().identity
+    assert pickle.loads(pickle.dumps(one)).task("train", 1) == one.task("train", 1)
     with pytest.raises(SourceError, match="a stream has no random access"):
         Taskset.from_dataset(dataset.to_iterable_dataset(), declaration())
