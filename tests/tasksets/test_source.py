@@ -129,7 +129,6 @@ def test_what_needs_an_end_is_refused(tmp_path, install):
         lambda: taskset.index_of("train", "k3"),
         view.finite_pass,
         lambda: taskset.to_hf("train"),
-        lambda: taskset.to_torch("train"),
         lambda: view.shard(1, 4).finite_pass(),
     ):
         with pytest.raises(SplitEndless, match="no end"):
