@@ -18,6 +18,7 @@ from openenv_tasksets.loaders.spelling import nearest
 from openenv_tasksets.open_taskset import open_taskset, read_declared
 from openenv_tasksets.split import Split
 from openenv_tasksets.task import Task
+from openenv_tasksets.wire_value import FRAME_BYTES, NoWireForm, wire_bytes
 
 _MOST_ROW_ERRORS = 10
 
@@ -133,6 +134,7 @@ class _Check:
         self.environment = environment
         self.target = target
         self.can_be_made = False
+        self.too_large: set[str] = set()
         self.field = f"environments[{declaration.environments.index(environment)}]"
 
     def run(self, data_dir: Path | None, most_rows: int | None) -> None:
@@ -178,6 +180,23 @@ class _Check:
             )
         return environment
 
+    def fits_a_frame(self, task: Task) -> None:
+        """Note the first task of a split that is too large for a frame."""
+        if task.split in self.too_large:
+            return
+        try:
+            size = wire_bytes(task.arguments())
+        except NoWireForm as exc:
+            self.too_large.add(task.split)
+            self.note(f"split {task.split!r}, index {task.index}: an argument has no wire form ({exc})")
+            return
+        if size > FRAME_BYTES:
+            self.too_large.add(task.split)
+            self.note(
+                f"split {task.split!r}, index {task.index}: its arguments are {size / 2**20:.1f} MiB on the wire, "
+                f"where a frame holds {FRAME_BYTES // 2**20}: an environment behind a URL cannot be reset to it"
+            )
+
     def rows(self, split: Split, most_rows: int | None, environment: type[Any] | None) -> None:
         """Bind rows of one split; what its summary says is taken from the first that can be bound."""
         if most_rows is None and split.size is None:
@@ -196,6 +215,7 @@ class _Check:
                     self.found(exc, f"{self.field}.task")
                 continue
             bound.update(task.arguments())
+            self.fits_a_frame(task)
             if first is None:
                 first = task
                 self.takes(environment, task)
