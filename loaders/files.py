@@ -7,9 +7,59 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import overload
+from typing import Protocol, overload
 
 from openenv_tasksets.loaders.errors import SourceChanged, SourceError
+
+
+class ByteSource(Protocol):
+    """A file of rows, here or elsewhere, that is known to be the same for as long as it is read. Thread-safe."""
+
+    @property
+    def name(self) -> str:
+        """The path as messages show it."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        ...
+
+    @property
+    def identity(self) -> str:
+        """Text that no other content has, in this place."""
+        ...
+
+    def at_hand(self) -> Path | None:
+        """Where it is on a disk of this machine; None while it is elsewhere."""
+        ...
+
+    def bring(self) -> None:
+        """Have it on a disk of this machine, whole; at once where it is there."""
+        ...
+
+    def read(self, start: int, end: int) -> bytes:
+        """The bytes from ``start`` up to ``end``."""
+        ...
+
+    def check(self) -> None:
+        """Make sure that what was just read came from the file that was opened."""
+        ...
+
+
+class ByteSources(Protocol):
+    """The files of one split, in the order of their rows."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> ByteSource: ...
+
+    def __iter__(self) -> Iterator[ByteSource]: ...
+
+    @property
+    def fingerprint(self) -> str:
+        """BLAKE2b over the SHA-256 of each file in order; names and times do not enter."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +97,18 @@ class SourceFile:
         if not os.access(path, os.R_OK):
             raise SourceError(f"{name}: may not be read: permission denied")
         return cls(name, path, status.st_size, status.st_mtime_ns, status.st_ino)
+
+    @property
+    def identity(self) -> str:
+        """Where it is, and what changes when it is written to."""
+        return f"{self.path.absolute()} {self.inode} {self.size} {self.mtime_ns}"
+
+    def at_hand(self) -> Path:
+        """Its path."""
+        return self.path
+
+    def bring(self) -> None:
+        """It is here."""
 
     def check(self) -> None:
         """Make sure that what was just read came from the file that was opened.

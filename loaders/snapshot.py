@@ -4,11 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from openenv_tasksets.loaders.errors import SourceError
+from openenv_tasksets.loaders.far_files import FarFiles
 from openenv_tasksets.loaders.hub import Hub
-from openenv_tasksets.loaders.layout import Splits, split_files
+from openenv_tasksets.loaders.layout import Splits, file_format, split_files
 from openenv_tasksets.loaders.load import open_rows
 from openenv_tasksets.loaders.reference import DatasetReference
 from openenv_tasksets.loaders.rows import Rows
+from openenv_tasksets.loaders.stored_rows import StoredRows
+from openenv_tasksets.loaders.stores import Stores
 
 _CARD = "README.md"
 
@@ -68,16 +71,22 @@ class Snapshot:
         except SourceError as exc:
             raise SourceError(f"{self}: {exc.message}") from exc
 
-    def open_rows(self, files: Sequence[str]) -> Rows:
-        """Fetch some files of one split, in the order of their rows, and open them.
+    def open_rows(self, files: Sequence[str], stores: Stores | None = None) -> Rows:
+        """Open some files of one split.
+
+        Args:
+            files: Their paths, in the order of the rows.
+            stores: Where the row store of Parquet files is. With it, they are read where they are, and arrive behind
+                the first reads; without, and in all other formats, they are fetched first.
 
         Raises:
             HubError: The Hub does not give one of them.
             SourceError: One of them cannot be read as rows.
         """
-        folder = self.hub.download_many(self.repo_id, self.commit_hash, files)
         try:
-            return open_rows(folder, files)
+            if stores is not None and files and all(file_format(name) == "parquet" for name in files):
+                return StoredRows.open(FarFiles(self.hub, self.repo_id, self.commit_hash, files), stores)
+            return open_rows(self.hub.download_many(self.repo_id, self.commit_hash, files), files)
         except SourceError as exc:
             raise SourceError(f"{self}: {exc.message}") from exc
 

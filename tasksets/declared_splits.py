@@ -12,6 +12,7 @@ from openenv_tasksets.loaders.layout import split_files
 from openenv_tasksets.loaders.load import list_files, open_rows, read_card
 from openenv_tasksets.loaders.rows import Rows
 from openenv_tasksets.loaders.spelling import nearest
+from openenv_tasksets.loaders.stores import Stores
 
 
 def check_has_files(environment: EnvironmentDeclaration) -> None:
@@ -28,7 +29,7 @@ def check_has_files(environment: EnvironmentDeclaration) -> None:
 
 
 def local_rows(
-    environment: EnvironmentDeclaration, folder: Path, data_dir: str | Path | None
+    environment: EnvironmentDeclaration, folder: Path, data_dir: str | Path | None, stores: Stores
 ) -> dict[str, Callable[[], Rows]]:
     """What opens each split that there are files for.
 
@@ -36,6 +37,7 @@ def local_rows(
         environment: Says which files are meant.
         folder: Where its declaration is.
         data_dir: Where the row files are; None means in ``folder``.
+        stores: Where their row stores are.
 
     Raises:
         SourceError: There are no row files, or their splits cannot be made out.
@@ -49,7 +51,7 @@ def local_rows(
         config_name=environment.config_name,
         data_files=None if environment.dataset is None else environment.dataset.data_files,
     )
-    return {name: partial(open_rows, root, names) for name, names in files.items()}
+    return {name: partial(open_rows, root, names, stores) for name, names in files.items()}
 
 
 def declared_splits(

@@ -14,6 +14,7 @@ from openenv_tasksets.loaders.hub import DEFAULT_REVISION, Hub
 from openenv_tasksets.loaders.reference import PREFIX, DatasetReference, ResolvedReference
 from openenv_tasksets.loaders.rows import Rows
 from openenv_tasksets.loaders.snapshot import Snapshot
+from openenv_tasksets.loaders.stores import Stores
 from openenv_tasksets.source import has_source, source_rows
 
 logger = logging.getLogger(__name__)
@@ -96,13 +97,16 @@ def rows_snapshot(environment: EnvironmentDeclaration, hub: Hub, home: Snapshot 
     return snapshot
 
 
-def rows_of_hub(found: HubTaskset, hub: Hub, lock: str | Path | None) -> dict[str, Callable[[], Rows]]:
+def rows_of_hub(
+    found: HubTaskset, hub: Hub, lock: str | Path | None, stores: Stores | None
+) -> dict[str, Callable[[], Rows]]:
     """What opens each split that there are rows for.
 
     Args:
         found: What was read.
         hub: Where the rows are, if they are in files.
         lock: As in ``Taskset.from_hub``.
+        stores: As in ``Snapshot.open_rows``.
 
     Raises:
         HubError: The dataset cannot be had from the Hub.
@@ -118,11 +122,18 @@ def rows_of_hub(found: HubTaskset, hub: Hub, lock: str | Path | None) -> dict[st
         from openenv_tasksets.lock_check import refuse_drift
 
         refuse_drift(snapshot_inventory(found.declaration, found.environment, snapshot, found.reference), lock)
-    return hub_rows(found.environment, snapshot)
+    return hub_rows(found.environment, snapshot, stores)
 
 
-def hub_rows(environment: EnvironmentDeclaration, snapshot: Snapshot) -> dict[str, Callable[[], Rows]]:
-    """What opens each split that there are files for; opening one fetches its files.
+def hub_rows(
+    environment: EnvironmentDeclaration, snapshot: Snapshot, stores: Stores | None = None
+) -> dict[str, Callable[[], Rows]]:
+    """What opens each split that there are files for.
+
+    Args:
+        environment: Says which files are meant.
+        snapshot: The repository that has them.
+        stores: As in ``Snapshot.open_rows``.
 
     Raises:
         HubError: The Hub does not give the list of files, or the card.
@@ -130,7 +141,7 @@ def hub_rows(environment: EnvironmentDeclaration, snapshot: Snapshot) -> dict[st
     """
     data_files = None if environment.dataset is None else environment.dataset.data_files
     files = snapshot.split_files(environment.config_name, data_files)
-    return {name: partial(snapshot.open_rows, names) for name, names in files.items()}
+    return {name: partial(snapshot.open_rows, names, stores) for name, names in files.items()}
 
 
 def with_choices(reference: str | DatasetReference, environment: str | None, revision: str | None) -> DatasetReference:

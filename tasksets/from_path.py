@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from openenv_tasksets.declaration import Declaration, EnvironmentDeclaration
 from openenv_tasksets.declared_splits import check_has_files, local_rows
 from openenv_tasksets.loaders.rows import Rows
+from openenv_tasksets.loaders.stores import Stores
 from openenv_tasksets.source import has_source, source_rows
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ def rows_of_path(
     data_dir: str | Path | None,
     hub: "Hub | None",
     lock: str | Path | None,
+    stores: Stores | None,
 ) -> dict[str, Callable[[], Rows]]:
     """What opens each split that there are rows for.
 
@@ -29,6 +31,7 @@ def rows_of_path(
         environment: The one environment of it.
         path: The folder of the declaration, or its file.
         data_dir: As in ``Taskset.from_path``; so are ``hub`` and ``lock``.
+        stores: As in ``open_rows``.
 
     Raises:
         SourceError: The row files are missing, or the code that makes the rows.
@@ -49,7 +52,7 @@ def rows_of_path(
             from openenv_tasksets.lock_check import refuse_drift
 
             refuse_drift(snapshot_inventory(declaration, environment, snapshot), lock)
-        return hub_rows(environment, snapshot)
+        return hub_rows(environment, snapshot, stores)
     folder = path if path.is_dir() else path.parent
     if lock is not None:
         from openenv_tasksets.inventory import folder_inventory
@@ -57,4 +60,4 @@ def rows_of_path(
 
         root = folder if data_dir is None else Path(data_dir)
         refuse_drift(folder_inventory(declaration, environment, root), lock)
-    return local_rows(environment, folder, data_dir)
+    return local_rows(environment, folder, data_dir, stores)

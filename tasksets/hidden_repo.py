@@ -18,6 +18,7 @@ from openenv_tasksets.loaders.hub import Hub
 from openenv_tasksets.loaders.reference import DatasetReference
 from openenv_tasksets.loaders.rows import Row, Rows
 from openenv_tasksets.loaders.snapshot import Snapshot
+from openenv_tasksets.loaders.stores import Stores
 
 logger = logging.getLogger(__name__)
 
@@ -101,7 +102,11 @@ class JoinedRows:
 
 
 def with_hidden(
-    declaration: Declaration, environment: EnvironmentDeclaration, rows: Mapping[str, Open], hub: Hub
+    declaration: Declaration,
+    environment: EnvironmentDeclaration,
+    rows: Mapping[str, Open],
+    hub: Hub,
+    stores: Stores | None = None,
 ) -> tuple[Declaration, dict[str, Open]]:
     """The rows with their hidden columns; for who may not read those, without, and a declaration that needs none.
 
@@ -110,6 +115,7 @@ def with_hidden(
         environment: The environment of it that is bound.
         rows: What opens each split's public rows.
         hub: Where the private repository is, and as whom.
+        stores: As in ``Snapshot.open_rows``.
 
     Raises:
         HubError: The Hub does not answer.
@@ -119,7 +125,7 @@ def with_hidden(
     if hidden is None:
         return declaration, dict(rows)
     try:
-        theirs = hub_rows(environment, _private(hub, hidden))
+        theirs = hub_rows(environment, _private(hub, hidden), stores)
     except RepositoryNotFound:
         logger.warning(
             "%s: this token may not read the hidden columns in %s; tasks are without them, and cannot be played",

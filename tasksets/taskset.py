@@ -6,16 +6,17 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from openenv_tasksets.binding import compile_binding
-from openenv_tasksets.declaration import Declaration, EnvironmentDeclaration, SplitDeclaration, TaskDeclaration
+from openenv_tasksets.declaration import Declaration, EnvironmentDeclaration, SplitDeclaration
 from openenv_tasksets.declaration_file import read_declaration
-from openenv_tasksets.declared_splits import declared_splits, with_line
+from openenv_tasksets.declared_splits import declared_splits
 from openenv_tasksets.from_path import rows_of_path
-from openenv_tasksets.loaders.errors import DeclarationError, Issue, SplitNotFound, TaskNotFound
-from openenv_tasksets.loaders.order import MAX_SIZE, positions
+from openenv_tasksets.loaders.errors import SplitNotFound, TaskNotFound
+from openenv_tasksets.loaders.order import positions
 from openenv_tasksets.loaders.reference import DatasetReference, ResolvedReference
 from openenv_tasksets.loaders.rows import ListRows, Rows, RowSource
 from openenv_tasksets.loaders.spelling import nearest
+from openenv_tasksets.loaders.stores import Stores
+from openenv_tasksets.open_split import open_split
 from openenv_tasksets.split import Split
 from openenv_tasksets.task import Task
 from openenv_tasksets.taskset_streams import TasksetStreams
@@ -77,12 +78,14 @@ class Taskset(TasksetStreams, Mapping[str, TaskView]):
         hub: "Hub | None" = None,
         lock: str | Path | None = None,
         shuffle_seed: int = 0,
+        cache_limit: int | None = None,
     ) -> "Taskset":
         """Open a taskset on the Hub.
 
         A branch or a tag is resolved to a commit once, which is logged with the pin to write instead; whatever
         is read later, by whatever process, is of that commit. A pinned reference makes no request the second
-        time. A split's files are fetched when the split is first used.
+        time. The rows of Parquet files are read where they are, and the files arrive behind the first reads; others
+        are fetched when the split is first used.
 
         Args:
             reference: ``hf://datasets/{namespace/name}/{environment}@{revision}``; see ``loaders.reference``
@@ -96,6 +99,7 @@ class Taskset(TasksetStreams, Mapping[str, TaskView]):
             hub: Takes the place of ``token``, ``cache_dir`` and ``offline``.
             lock: A ``taskset.lock``; what drifted from it is refused and named.
             shuffle_seed: As in ``from_path``.
+            cache_limit: As in ``from_path``.
 
         Raises:
             ReferenceInvalid: The reference is in no known form, or contradicts what is beside it.
@@ -114,7 +118,7 @@ class Taskset(TasksetStreams, Mapping[str, TaskView]):
         return cls._declared(
             found.declaration,
             found.environment,
-            rows_of_hub(found, hub, lock),
+            rows_of_hub(found, hub, lock, Stores.default(cache_limit)),
             default_split=split,
             shuffle_seed=shuffle_seed,
             reference=found.reference,
@@ -131,6 +135,7 @@ class Taskset(TasksetStreams, Mapping[str, TaskView]):
         hub: "Hub | None" = None,
         lock: str | Path | None = None,
         shuffle_seed: int = 0,
+        cache_limit: int | None = None,
     ) -> "Taskset":
         """Open a local taskset; its rows may be on the Hub, where ``dataset.repo_id`` says so.
 
@@ -143,6 +148,8 @@ class Taskset(TasksetStreams, Mapping[str, TaskView]):
             hub: Where ``dataset.repo_id`` is looked for; None takes the Hub of the environment's variables.
             lock: A ``taskset.lock``; what drifted from it is refused and named.
             shuffle_seed: Another number gives other shuffled orders.
+            cache_limit: Bytes that the row stores of all splits may take together; 0 makes none; None takes
+                ``OPENENV_TASKSETS_CACHE_LIMIT``, else 20 GiB.
 
         Raises:
             DeclarationError: The file is missing or wrong; every mistake with its line.
@@ -153,7 +160,15 @@ class Taskset(TasksetStreams, Mapping[str, TaskView]):
         """
         declaration = read_declaration(path)
         bound = declaration.environment(environment)
-        rows = rows_of_path(declaration, bound, Path(path), data_dir=data_dir, hub=hub, lock=lock)
+        rows = rows_of_path(
+            declaration,
+            bound,
+            Path(path),
+            data_dir=data_dir,
+            hub=hub,
+            lock=lock,
+            stores=Stores.default(cache_limit),
+        )
         return cls._declared(declaration, bound, rows, default_split=split, shuffle_seed=shuffle_seed)
 
     @classmethod
@@ -368,27 +383,7 @@ class Taskset(TasksetStreams, Mapping[str, TaskView]):
 
     def _open(self, name: str) -> Split:
         declared = next(each for each in self.splits if each.name == name)
-        rows = self._rows[name]()
-        task = self.environment.task or TaskDeclaration()
-        path = f"environments[{self.declaration.environments.index(self.environment)}].task"
-        order_kind = task.order_for(declared)
-        try:
-            if len(rows) > MAX_SIZE and task.orders(declared) not in (None, "sequential"):
-                raise DeclarationError([Issue(f"{path}.order", "rows without end come in order; leave it out")])
-            binding = compile_binding(self.environment.task, rows.columns, path)
-        except DeclarationError as exc:
-            raise DeclarationError(
-                [with_line(self.declaration, issue, f"split {name!r}") for issue in exc.issues],
-                self.declaration.source,
-            ) from None
-        return Split(
-            name=name,
-            type=declared.type,
-            rows=rows,
-            binding=binding,
-            order_kind=order_kind,
-            identity=(self.environment.id, self.environment.config_name or "", str(self._shuffle_seed)),
-        )
+        return open_split(self.declaration, self.environment, declared, self._rows[name](), self._shuffle_seed)
 
 
 def _first_split(declaration: Declaration, environment: str | None) -> str:
