@@ -40,7 +40,8 @@ bench-server: $(VENV)/.dev
 	$(BIN)/python benchmarks/server.py
 
 bench-loader: $(VENV)/.dev
-	$(BIN)/python benchmarks/loader --plot
+	$(BIN)/python benchmarks/loader
+	$(BIN)/python benchmarks/loader --plot --rounds 3
 
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, not " + sys.version.split()[0])'

@@ -32,15 +32,17 @@ class Runs:
         self._options = json.dumps({"seconds": seconds, "position": position})
         self._caches = folder / "caches"
 
-    def prepare(self, rounds: int) -> dict[str, float]:
+    def prepare(self, rounds: int) -> dict[str, dict[str, float]]:
         """Convert for ``datasets`` and build our store, each from nothing; the median seconds of each."""
-        taken: dict[str, list[float]] = {MAP: [], STORED: []}
+        taken: dict[str, list[dict[str, float]]] = {MAP: [], STORED: []}
         for _ in range(rounds):
-            for name, seconds in taken.items():
+            for name, answers in taken.items():
                 shutil.rmtree(self._caches / name, ignore_errors=True)
-                answer, _ = self._run(name, "build", self._caches / name)
-                seconds.append(answer["value"])
-        return {name: statistics.median(seconds) for name, seconds in taken.items()}
+                answers.append(self._run(name, "build", self._caches / name)[0])
+        return {
+            name: {key: statistics.median(answer[key] for answer in answers) for key in answers[0]}
+            for name, answers in taken.items()
+        }
 
     def take(self, name: str, figure: Figure) -> dict[str, float]:
         """One figure of one contender."""
@@ -60,8 +62,10 @@ class Runs:
 
     def _run(self, name: str, figure: str, cache: Path) -> tuple[dict[str, Any], float]:
         """What a process answers, and the seconds from its start to its answer."""
+        # Compiled modules are kept, as they are after an installation; and no run differs by the user's settings.
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "HF_", "OPENENV_"))}
         environment = {
-            **os.environ,
+            **kept,
             "HF_HOME": str(cache / "huggingface"),
             "XDG_CACHE_HOME": str(cache),
             "HF_HUB_OFFLINE": "1",
