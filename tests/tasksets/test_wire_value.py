@@ -96,13 +96,10 @@ def test_an_image_is_a_data_uri_and_comes_back():
         ("secret", datetime, "str is not the wire form of datetime"),
         ("data:image/png;base64,secret!", bytes, "str is not the wire form of bytes"),
         ("data:image/png;base64,YWI=", Image.Image, "str is not the wire form of Image"),
-        (1, Decimal | None, r"^int is not the wire form of decimal.Decimal \| None$"),
+        ("secret", Decimal | None, r"^str is not the wire form of decimal.Decimal \| None$"),
     ],
 )
 def test_another_form_is_refused_without_its_value(value, kind, message):
-    if value == 1:
-        assert from_wire(value, kind) == Decimal(1)
-        return
     with pytest.raises(NoWireForm, match=message) as caught:
         from_wire(value, kind)
     assert "secret" not in str(caught.value)
