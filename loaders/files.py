@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Protocol, overload
 
+from openenv_tasksets.loaders.cache_folder import default_cache
 from openenv_tasksets.loaders.errors import SourceChanged, SourceError
 
 
@@ -172,16 +173,27 @@ class SourceFiles:
     def fingerprint(self) -> str:
         """BLAKE2b over the SHA-256 of each file in order; names and times do not enter.
 
-        Reads every file once, on first use. A Parquet footer would not do: it holds sizes and extremes, and
-        editing one answer often leaves them all as they were.
+        Reads every file once, on first use, and not again until it is written to; shows a bar on a terminal once
+        that has taken a second. A Parquet footer would not do: it holds sizes and extremes, and editing one answer
+        often leaves them all as they were.
 
         Raises:
             SourceChanged: A file is no longer the one that was opened.
         """
+        from openenv_tasksets.loaders.file_digest import FileDigests
+
+        digests = FileDigests(default_cache() / "digests")
+        found = [digests.known(file) for file in self._files]
+        if None in found:
+            from tqdm import tqdm
+
+            total = sum(file.size for file, known in zip(self._files, found, strict=True) if known is None)
+            with tqdm(total=total, desc="hash files", unit="B", unit_scale=True, delay=1, disable=None) as bar:
+                found = [
+                    digests.compute(file, bar.update) if known is None else known
+                    for file, known in zip(self._files, found, strict=True)
+                ]
         digest = hashlib.blake2b(digest_size=16)
-        for file in self._files:
-            file.check()
-            with file.path.open("rb") as stream:
-                digest.update(hashlib.file_digest(stream, "sha256").digest())
-            file.check()
+        for each in found:
+            digest.update(each or b"")
         return digest.hexdigest()

@@ -8,7 +8,7 @@ Arrow stream of one value. The rows of a batch are joined by Arrow's kernels, wh
 
 import struct
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 import numpy as np
@@ -19,7 +19,7 @@ from openenv_tasksets.loaders.row_unpack import MAP_CODE, MOST_TYPES, STREAM_COD
 
 _TEXT, _BYTES, _EXTENSION, _LIST = 0xDB, 0xC6, 0xC9, 0xDD
 
-_Part = pa.Array | pa.Scalar
+_Part: TypeAlias = "pa.Array | pa.Scalar"
 
 
 def _constant(content: bytes) -> pa.Scalar:

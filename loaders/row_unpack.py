@@ -30,7 +30,8 @@ class Unpacker:
 
     def _extension(self, code: int, data: memoryview) -> Any:
         if code == MAP_CODE:
-            return [(key, value) for key, value in self.unpack(data)]
+            pairs: Any = self.unpack(data)
+            return [(key, value) for key, value in pairs]
         import pyarrow as pa
 
         content = pa.py_buffer(bytes(data))

@@ -14,6 +14,8 @@ from openenv_tasksets.loaders.stored_rows import StoredRows
 from openenv_tasksets.loaders.stores import Stores
 
 _CARD = "README.md"
+# Parts of files as small as these are no less to ask for than the whole.
+_FEW, _SMALL_BYTES = 8, 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +86,13 @@ class Snapshot:
             SourceError: One of them cannot be read as rows.
         """
         try:
-            if stores is not None and files and all(file_format(name) == "parquet" for name in files):
-                return StoredRows.open(FarFiles(self.hub, self.repo_id, self.commit_hash, files), stores)
-            return open_rows(self.hub.download_many(self.repo_id, self.commit_hash, files), files)
+            if stores is None or not files or any(file_format(name) != "parquet" for name in files):
+                return open_rows(self.hub.download_many(self.repo_id, self.commit_hash, files), files)
+            far = FarFiles(self.hub, self.repo_id, self.commit_hash, files)
+            if len(far) <= _FEW and sum(file.size for file in far) <= _SMALL_BYTES:
+                for file in far:
+                    file.bring()
+            return StoredRows.open(far, stores)
         except SourceError as exc:
             raise SourceError(f"{self}: {exc.message}") from exc
 

@@ -111,10 +111,13 @@ class StoredRows:
             most = min(_RUN_ROWS, layout.groups[group][1] - place, len(indices) - start)
             count = next((n for n in range(1, most) if indices[start + n] != first + n), most)
             packed = self._store.run(group, place, count)
-            rows = None if packed is None else [self._unpacked(each) for each in packed]
-            if rows is None or None in rows:
-                rows = self._from_parquet(group, indices[start : start + count])
-            found += rows
+            for each in packed or ():
+                row = self._unpacked(each)
+                if row is None:
+                    break
+                found.append(row)
+            if len(found) == start:
+                found += self._from_parquet(group, indices[start : start + count])
         return found
 
     def is_hot(self, index: int) -> bool:

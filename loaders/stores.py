@@ -148,7 +148,7 @@ def _whole_entries(content: bytes) -> bytes:
 
 def _stored(folder: Path) -> Stored:
     head = msgspec.json.decode((folder / HEAD).read_bytes(), type=Head)
-    groups = {}
+    groups: dict[int, int] = {}
     used = (folder / HEAD).stat().st_mtime
     for index in folder.glob(f"*{INDEX}"):
         used = max(used, index.stat().st_mtime)

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from openenv_tasksets.cli.cache import cache
 from openenv_tasksets.cli.console import say, write
 from openenv_tasksets.cli.diff import diff
 from openenv_tasksets.cli.init import init
@@ -51,7 +52,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=_EPILOG,
 )
-for _command in (init, validate, show, serve, run, push, verify, lock, diff, schema):
+for _command in (init, validate, show, serve, run, push, verify, lock, diff, cache, schema):
     app.command(no_args_is_help=_command is not schema)(_command)
 
 
