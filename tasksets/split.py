@@ -97,6 +97,10 @@ class Split:
         served = self._served
         return self.rows.read_many(indices if self._is_whole else [served[index] for index in indices])
 
+    def is_hot(self, index: int) -> bool:
+        """Whether ``task(index)`` reads nothing but memory, or fails at once."""
+        return not 0 <= index < len(self._served) or self.rows.is_hot(self._served[index])
+
     def bind(self, index: int, row: Row) -> Task:
         """The task at an index, from its row.
 
