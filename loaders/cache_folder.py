@@ -76,19 +76,3 @@ def replace_file(path: Path, content: bytes) -> None:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def cache_folder(kind: str) -> Path:
-    """The folder for one kind of what is kept, made where there is none, with mode 0700.
-
-    Args:
-        kind: Its name.
-
-    Raises:
-        OSError: It cannot be made.
-    """
-    folder = default_cache() / kind
-    make_folder(folder)
-    if folder.stat().st_mode & 0o077:
-        folder.chmod(0o700)
-    return folder

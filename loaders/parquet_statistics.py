@@ -49,7 +49,7 @@ def _is_ordered(kind: pa.DataType) -> bool:
     if types.is_dictionary(kind):
         kind = kind.value_type
     text = types.is_string(kind) or types.is_large_string(kind)
-    return text or types.is_signed_integer(kind) or types.is_float32(kind) or types.is_float64(kind)
+    return bool(text or types.is_signed_integer(kind) or types.is_float32(kind) or types.is_float64(kind))
 
 
 def _range(chunk: pq.ColumnChunkMetaData) -> ValueRange | None:

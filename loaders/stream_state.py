@@ -42,7 +42,7 @@ class StreamState:
             found = state.get("version") if isinstance(state, Mapping) else type(state).__name__
             raise StateRefused(f"not a stream's state of version {VERSION}, but {found!r:.60}")
         identity, outstanding = state.get("identity"), state.get("outstanding")
-        numbers = [state.get(name) for name in _NUMBERS]
+        numbers: list[Any] = [state.get(name) for name in _NUMBERS]
         if not isinstance(identity, str) or not isinstance(outstanding, list | tuple):
             raise StateRefused("not a stream's state: 'identity' is text, 'outstanding' a list of positions")
         if not all(type(number) is int for number in (*numbers, *outstanding)):

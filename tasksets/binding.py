@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from openenv_tasksets.column_path import ColumnPath
 from openenv_tasksets.declaration import (
@@ -66,6 +66,37 @@ class RowPlace(NamedTuple):
     split: str
     row: int
     location: Callable[[int], str]
+
+
+class Binds(Protocol):
+    """What makes tasks of rows: a ``Binding``, or those of several parts."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The top-level columns that binding needs."""
+        ...
+
+    @property
+    def public(self) -> Mapping[str, BoundColumn]:
+        """What the Task API shows beside the task's own keys, by the name it shows."""
+        ...
+
+    @property
+    def id_column(self) -> BoundColumn | None:
+        """Where ids come from; None where they are made of split and row."""
+        ...
+
+    def bind(self, row: Row, index: int, place: RowPlace) -> Task:
+        """The task at ``index``, from its row; raises RowError."""
+        ...
+
+    def task_id(self, row: Row, place: RowPlace) -> str:
+        """Only its id; raises RowError."""
+        ...
+
+    def public_values(self, row: Row, names: Sequence[str], place: RowPlace) -> dict[str, Any]:
+        """Only some public values; raises RowError."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

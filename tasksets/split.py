@@ -4,14 +4,12 @@ import hashlib
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from openenv_tasksets.binding import Binding, RowPlace
+from openenv_tasksets.binding import Binds, RowPlace
 from openenv_tasksets.index_sequence import block_starts, compose
-from openenv_tasksets.loaders.cache_folder import cache_folder
 from openenv_tasksets.loaders.errors import RowError, SelectionError, SplitEndless, TaskNotFound
 from openenv_tasksets.loaders.order import MAX_SIZE, Order, Ordering
 from openenv_tasksets.loaders.rows import ListRows, Row, Rows
@@ -24,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Value = TypeVar("Value")
+# Fewer are filtered again sooner than their file is read.
 _INDEXED_ROWS = 10_000
 
 
@@ -47,7 +46,7 @@ class Split:
         name: str,
         type: SplitType,  # noqa: A002 - the Task API's word
         rows: Rows,
-        binding: Binding,
+        binding: Binds,
         order_kind: OrderKind,
         identity: tuple[str, ...],
         served: Sequence[int] | None = None,
@@ -121,6 +120,10 @@ class Split:
         served = self._served
         return self.rows.read_many(indices if self._is_whole else [served[index] for index in indices])
 
+    def is_hot(self, index: int) -> bool:
+        """Whether ``task(index)`` reads nothing but memory, or fails at once."""
+        return not 0 <= index < len(self._served) or self.rows.is_hot(self._served[index])
+
     def bind(self, index: int, row: Row) -> Task:
         """The task at an index, from its row.
 
@@ -171,13 +174,14 @@ class Split:
         """
         self._check_end("cannot be filtered")
         # numpy and pyarrow are not imported before something is filtered.
-        from openenv_tasksets.where_index import index_name, kept_rows
+        from openenv_tasksets.where_index import index_folder, index_name, kept_rows
         from openenv_tasksets.where_rows import passing_rows
 
         def find() -> "NDArray[np.bool_]":
             return passing_rows(self.rows, self.binding, where, self._place, f"{self.name}: filter")
 
-        folder = _index_folder(self.rows)
+        few = len(self.rows) < _INDEXED_ROWS or isinstance(self.rows, ListRows)
+        folder = None if few else index_folder()
         if folder is None:
             flags = find()
         else:
@@ -269,13 +273,3 @@ class Split:
     def _block_starts(self) -> Sequence[int]:
         starts = [int(start) for start in self.rows.block_starts]
         return starts if self._is_whole else block_starts(self._served, starts)
-
-
-def _index_folder(rows: Rows) -> Path | None:
-    """Where filters of these rows are kept; None where finding them again costs less, or nothing can be kept."""
-    if len(rows) < _INDEXED_ROWS or isinstance(rows, ListRows):
-        return None
-    try:
-        return cache_folder("where")
-    except OSError:
-        return None

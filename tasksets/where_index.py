@@ -20,6 +20,21 @@ _DIGEST_BYTES = 32
 _MOST_FILES = 256
 
 
+def index_folder() -> Path | None:
+    """The folder of the user's cache that holds them, for its user only; None where it cannot be made."""
+    home = os.environ.get("XDG_CACHE_HOME")
+    root = (Path(home) if home else Path.home() / ".cache") / "openenv-tasksets"
+    folder = root / "where"
+    try:
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if folder.stat().st_mode & 0o077:
+            folder.chmod(0o700)
+    except OSError:
+        return None
+    return folder
+
+
 def index_name(parts: Sequence[object]) -> str:
     """The file name for a filter of rows; ``parts`` are all that its result depends on."""
     text = msgspec.json.encode([_VERSION, *parts])

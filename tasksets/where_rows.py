@@ -1,13 +1,13 @@
 """Which rows pass a filter: blocks that cannot are not read, and only the columns concerned ever are."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Never
 
 import numpy as np
 import pyarrow as pa
 from tqdm import tqdm
 
-from openenv_tasksets.binding import Binding, RowPlace
+from openenv_tasksets.binding import Binds, RowPlace
 from openenv_tasksets.loaders.errors import SourceError
 from openenv_tasksets.loaders.rows import ColumnBlocks, Rows
 from openenv_tasksets.where import Where
@@ -20,7 +20,7 @@ _NO_PYTHON_FORM = (ValueError, OverflowError, pa.ArrowException)
 Place = Callable[[int], RowPlace]
 
 
-def passing_rows(rows: Rows, binding: Binding, where: Where, place: Place, what: str) -> "NDArray[np.bool_]":
+def passing_rows(rows: Rows, binding: Binds, where: Where, place: Place, what: str) -> "NDArray[np.bool_]":
     """Whether each row passes; on a terminal it shows how far it is.
 
     Args:
@@ -51,7 +51,7 @@ def passing_rows(rows: Rows, binding: Binding, where: Where, place: Place, what:
 class _Reading:
     """What is read block by block, and by which rules."""
 
-    def __init__(self, rows: Rows, blocks: ColumnBlocks, binding: Binding, where: Where, place: Place) -> None:
+    def __init__(self, rows: Rows, blocks: ColumnBlocks, binding: Binds, where: Where, place: Place) -> None:
         self.rows = rows
         self.blocks = blocks
         self.binding = binding
@@ -59,7 +59,7 @@ class _Reading:
         self.place = place
 
 
-def _by_blocks(reading: _Reading, name: str, flags: "NDArray[np.bool_]", progress: "tqdm[None]") -> None:
+def _by_blocks(reading: _Reading, name: str, flags: "NDArray[np.bool_]", progress: "tqdm[Never]") -> None:
     bound = reading.binding.public[name]
     conditions = reading.where.of(name)
     starts = [*reading.rows.block_starts, len(flags)]
@@ -88,6 +88,6 @@ def _by_blocks(reading: _Reading, name: str, flags: "NDArray[np.bool_]", progres
             part[place] = _passes(reading.binding, reading.where, name, value, where_is)
 
 
-def _passes(binding: Binding, where: Where, name: str, value: object, place: RowPlace) -> bool:
+def _passes(binding: Binds, where: Where, name: str, value: object, place: RowPlace) -> bool:
     public = binding.public_values({binding.public[name].column: value}, [name], place)
     return all(condition.holds(public[name]) for condition in where.of(name))

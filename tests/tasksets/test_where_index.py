@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openenv_tasksets.where_index import index_name, kept_rows
+from openenv_tasksets.where_index import index_folder, index_name, kept_rows
 
 FLAGS = np.arange(1001) % 3 == 0
 NAME = index_name(["fingerprint", "where"])
@@ -102,3 +102,24 @@ def test_the_least_recently_used_go(tmp_path: Path) -> None:
 
 def test_names_tell_filters_apart() -> None:
     assert len({index_name(parts) for parts in ([1], ["1"], [1, 2], [[1, 2]], [])}) == 5
+
+
+def test_the_folder_is_in_the_users_cache_and_for_its_user_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    folder = index_folder()
+    assert folder == tmp_path / "cache" / "openenv-tasksets" / "where"
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    folder.chmod(0o755)
+    assert index_folder() == folder
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert index_folder() == tmp_path / ".cache" / "openenv-tasksets" / "where"
+
+
+def test_a_folder_that_cannot_be_made_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert index_folder() is None
