@@ -22,7 +22,7 @@ def rows_of_path(
     data_dir: str | Path | None,
     hub: "Hub | None",
     lock: str | Path | None,
-    stores: Stores | None,
+    stores: Stores,
 ) -> dict[str, Callable[[], Rows]]:
     """What opens each split that there are rows for.
 
