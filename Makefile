@@ -10,7 +10,7 @@ TESTS := $(BIN)/python -m pytest -n auto
 # Every test that talks to the Hub of the tests.
 HUB_TESTS = tests/support_tests $(shell grep -rl loopback_hub tests/loaders tests/tasksets --include='test_*.py')
 
-.PHONY: demo test test-slow test-hub1 check lint types format bench-server bench-hub clean
+.PHONY: demo test test-slow test-hub1 check lint types format bench-server bench-hub bench-loader clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m tasksets_examples.demo
@@ -52,6 +52,10 @@ $(VENV)-hub1/.made: pyproject.toml
 	@$(PYTHON) -m venv $(VENV)-hub1
 	@$(VENV)-hub1/bin/python -m pip -qq --disable-pip-version-check install -e '.[hub-tests]' 'huggingface_hub==1.33.*'
 	@touch $@
+
+bench-loader: $(VENV)/.dev
+	$(BIN)/python benchmarks/loader
+	$(BIN)/python benchmarks/loader --plot --rounds 3
 
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, not " + sys.version.split()[0])'

@@ -11,12 +11,14 @@ TasksetError
 ├── SecretFound (tasksets.secret_scan)  what looks like a secret would have been published
 ├── LockInvalid, LockDrift (tasksets.lock, lock_check)  a lock that cannot be read, or that no longer holds
 ├── SourceError           files that cannot be found or read as rows
-│   └── SourceChanged     a file is no longer the one that was opened: open the taskset again
+│   ├── SourceChanged     a file is no longer the one that was opened: open the taskset again
+│   └── SourceNotInstalled  the code that makes the rows is not installed: install what the message says
 ├── StateRefused          a saved state of another stream: load it where it was saved, or start anew
 ├── RowError              one row cannot become a task: fix the row or the binding
 ├── SelectionError        a reset (or a lookup) that names no task
 │   ├── SplitNotFound     also a KeyError
-│   └── TaskNotFound      also an IndexError
+│   ├── TaskNotFound      also an IndexError
+│   └── SplitEndless      also a NotImplementedError; asks for all of a split without end: take a part of it
 ├── EnvironmentNotFound   the named environment is not installed: install what the message says
 ├── ConsentNeeded         the user has not agreed to what the taskset asks for
 └── EpisodeError          an episode that cannot go on as asked
@@ -115,6 +117,10 @@ class StateRefused(TasksetError):
     """A state that is none of this stream's; the message shows both sides."""
 
 
+class SourceNotInstalled(SourceError):
+    """No installed package offers the code that makes the rows, or several do; the message says what to do."""
+
+
 class RowError(TasksetError):
     """A row that cannot become a task.
 
@@ -144,6 +150,10 @@ class SplitNotFound(SelectionError, KeyError):
 
 class TaskNotFound(SelectionError, IndexError):
     """No such index or task id; the message says what exists."""
+
+
+class SplitEndless(SelectionError, NotImplementedError):
+    """The split has no end, so it has no number of tasks, and cannot be searched, filtered or shuffled whole."""
 
 
 class EnvironmentNotFound(TasksetError):

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, overload
 
 from openenv_tasksets.loaders.cache_folder import default_cache
 from openenv_tasksets.loaders.errors import SourceChanged, SourceError
@@ -159,7 +159,11 @@ class SourceFiles:
     def __len__(self) -> int:
         return len(self._files)
 
-    def __getitem__(self, index: int, /) -> SourceFile:
+    @overload
+    def __getitem__(self, index: int, /) -> SourceFile: ...
+    @overload
+    def __getitem__(self, index: slice, /) -> tuple[SourceFile, ...]: ...
+    def __getitem__(self, index: int | slice, /) -> SourceFile | tuple[SourceFile, ...]:
         return self._files[index]
 
     def __iter__(self) -> Iterator[SourceFile]:

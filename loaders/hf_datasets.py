@@ -1,44 +1,46 @@
-"""Rows of the formats that ``datasets`` reads for us; it is imported when the first of them is opened."""
+"""Rows that ``datasets`` reads for us: its own formats, and datasets that are in memory already."""
 
-import glob
-import logging
 import operator
-import sys
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from openenv_tasksets.loaders.errors import SourceError
 from openenv_tasksets.loaders.files import SourceFiles
-from openenv_tasksets.loaders.rows import BLOCK_ROWS, Row
+from openenv_tasksets.loaders.hf_conversion import convert
+from openenv_tasksets.loaders.hf_values import Finish, MediaFiles, finisher
+from openenv_tasksets.loaders.rows import BLOCK_ROWS, Row, digest_rows
 from openenv_tasksets.loaders.spelling import nearest
 
 if TYPE_CHECKING:
     import datasets
 
-_SEPARATORS = {"csv": ",", "tsv": "\t"}
-_LOG = logging.getLogger("datasets.packaged_modules.csv.csv")
-_LOCK = threading.Lock()
+_MOST_NAMED = 3
 
 
 class DatasetRows:
-    """Random access to the rows of CSV or TSV files that make one split.
+    """Random access to the rows of a ``datasets.Dataset``.
 
-    Types are inferred as the Dataset Viewer shows them: "007" is 7, "True" is True, a whole number beside a
-    blank is a float, and a blank, "NA" or "null" is None. Where the spelling matters (ids, answers), use
-    Parquet or JSON lines, or turn the values into text when binding them.
+    Values are what Arrow's ``to_pylist`` gives, so nothing is decoded: an image or a sound is a struct of
+    ``bytes`` and ``path``, whatever the dataset keeps of it, and no decoder need be installed.
 
-    ``datasets`` converts the files once into its own cache (``HF_HOME``, ``HF_DATASETS_CACHE``) and rows come
-    from there, so a change of the files shows only when they are opened again. Thread-safe.
+    Of CSV and TSV, types are inferred as the Dataset Viewer shows them: "007" is 7, "True" is True, a whole number
+    beside a blank is a float, and a blank, "NA" or "null" is None. Where the spelling matters (ids, answers), use
+    Parquet or JSON lines, or turn the values into text when binding them. Of text files each line is a row with
+    the column ``text``.
+
+    Files are converted once, so a change of them shows only when they are opened again. Thread-safe.
     """
 
-    def __init__(self, files: SourceFiles, dataset: "datasets.Dataset", length: int) -> None:
-        self._files = files
+    def __init__(self, dataset: "datasets.Dataset", length: int, files: SourceFiles | None, media: MediaFiles) -> None:
         self._dataset = dataset
         # Without columns, a `Dataset` has no rows either.
         self._length = length
+        self._files = files
+        self._media = media
+        finishers = {name: finisher(feature, media) for name, feature in dataset.features.items()}
+        self._finishers: Mapping[str, Finish] = {name: each for name, each in finishers.items() if each is not None}
 
     @classmethod
     def open(cls, root: Path, files: Sequence[str], format: str) -> "DatasetRows":  # noqa: A002
@@ -47,35 +49,48 @@ class DatasetRows:
         Args:
             root: The folder that the names are relative to.
             files: Paths below it, in the order of the rows.
-            format: ``csv`` or ``tsv``.
+            format: One of those that ``load.LOADERS`` leaves to ``datasets``.
 
         Raises:
             SourceError: A file is missing, malformed, without rows, or not UTF-8; or a column changes its
                 type on the way.
         """
         sources = SourceFiles(root, files)
-        with _quiet():
-            dataset = _convert(sources, _SEPARATORS[format])
-        for file in sources:
-            file.check()
-        return cls(sources, dataset, len(dataset))
+        dataset = convert(sources, format)
+        return cls(dataset.with_format("arrow"), len(dataset), sources, MediaFiles(sources))
+
+    @classmethod
+    def of(cls, dataset: "datasets.Dataset") -> "DatasetRows":
+        """The rows of a dataset that is open already; its format and transform, if any, are not applied.
+
+        Raises:
+            SourceError: It is something else, such as a stream, which has no random access.
+        """
+        from datasets import Dataset
+
+        if not isinstance(dataset, Dataset):
+            raise SourceError(
+                f"expected a datasets.Dataset, not {type(dataset).__name__}; a stream has no random access: "
+                "load it without streaming=True, or make a list of its rows"
+            )
+        return cls(dataset.with_format("arrow"), len(dataset), None, MediaFiles(None))
 
     def __len__(self) -> int:
         return self._length
 
     def __getitem__(self, index: int, /) -> Row:
-        place = self._checked(index)
-        row: dict[str, Any] = self._dataset[place] if self.columns else {}
-        return row
+        return self.read_many([index])[0]
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of the columns, as the first line has them."""
+        """Names of the columns, in the dataset's order."""
         return tuple(self._dataset.column_names)
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
-        """Digest of the files' content, whatever their names; the first use reads every file once."""
+        """Digest of the content, whatever the files' names; the first use reads every file or row once."""
+        if self._files is None:
+            return digest_rows(row for start in self.block_starts for row in self._block(start))
         return self._files.fingerprint
 
     @property
@@ -88,8 +103,7 @@ class DatasetRows:
         places = [self._checked(index) for index in indices]
         if not self.columns or not places:
             return [{} for _ in places]
-        table: dict[str, list[Any]] = self._dataset[places]
-        return [dict(zip(table, values, strict=True)) for values in zip(*table.values(), strict=True)]
+        return self._rows_of(self._dataset[places])
 
     def is_hot(self, index: int) -> bool:  # noqa: ARG002 - the protocol's
         """False: the rows are in a file of ``datasets``."""
@@ -103,7 +117,8 @@ class DatasetRows:
         """
         for name in columns:
             self._check_column(name)
-        return DatasetRows(self._files, self._dataset.select_columns(list(columns)), self._length)
+        selected = self._dataset.select_columns(list(columns))
+        return DatasetRows(selected, self._length, self._files, self._media)
 
     def column(self, name: str) -> Iterator[Any]:
         """Every value of one column in row order.
@@ -112,13 +127,27 @@ class DatasetRows:
             SourceError: There is no such column.
         """
         self._check_column(name)
-        batches = self._dataset.select_columns([name]).iter(BLOCK_ROWS)
-        return (value for batch in batches for value in batch[name])
+        rows = self.project([name])
+        return (row[name] for start in rows.block_starts for row in rows._block(start))
 
     def location(self, index: int) -> str:
-        """``test.csv, row 17``; of several files, all their names and the row of the split."""
+        """``test.csv, row 17``; of several files, their names and the row of the split."""
         row = self._checked(index)
-        return f"{', '.join(file.name for file in self._files)}, row {row}"
+        if self._files is None:
+            return f"dataset in memory, row {row}"
+        names = ", ".join(file.name for file in self._files[:_MOST_NAMED])
+        more = len(self._files) - _MOST_NAMED
+        return f"{names}{f' and {more} more' if more > 0 else ''}, row {row}"
+
+    def _block(self, start: int) -> list[Row]:
+        return self._rows_of(self._dataset[start : start + BLOCK_ROWS])
+
+    def _rows_of(self, table: Any) -> list[Row]:
+        rows: list[dict[str, Any]] = table.to_pylist()
+        for name, finish in self._finishers.items():
+            for row in rows:
+                row[name] = finish(row[name])
+        return list(rows)
 
     def _checked(self, index: int) -> int:
         row = operator.index(index)
@@ -129,63 +158,3 @@ class DatasetRows:
     def _check_column(self, name: str) -> None:
         if name not in self.columns:
             raise SourceError(f"no column {name!r}{nearest(name, self.columns)}")
-
-
-def _convert(files: SourceFiles, separator: str) -> "datasets.Dataset":
-    try:
-        return _load([str(file.path) for file in files], separator)
-    except Exception as exc:  # noqa: BLE001 - whatever a bad file makes pandas, pyarrow or datasets raise
-        cause = exc.__cause__ or exc
-    # The message names no file: find it, by reading them one at a time.
-    for file in files:
-        try:
-            _load([str(file.path)], separator)
-        except Exception as exc:
-            raise SourceError(f"{file.name}: {_reason(exc.__cause__ or exc)}") from exc
-    names = ", ".join(file.name for file in files)
-    raise SourceError(f"{names}: their columns or types differ; each can be read, but not together") from cause
-
-
-def _load(paths: Sequence[str], separator: str) -> "datasets.Dataset":
-    from datasets import Dataset
-
-    return Dataset.from_csv([glob.escape(path) for path in paths], sep=separator)
-
-
-def _reason(cause: BaseException) -> str:
-    """What is wrong, without values: Arrow's messages quote them."""
-    from pandas.errors import EmptyDataError, ParserError  # type: ignore[import-untyped]
-
-    if isinstance(cause, ParserError):
-        return f"malformed: {str(cause).strip()}"
-    if isinstance(cause, EmptyDataError):
-        return "empty"
-    if isinstance(cause, UnicodeDecodeError):
-        return f"not UTF-8: {cause.reason}"
-    if "corresponds to no data" in str(cause):
-        return "has no rows"
-    return "a column does not keep the type of its first 10,000 rows; convert the file to JSON lines or Parquet"
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """No progress bars where nobody watches a terminal, and no log of failures beside the error that we raise."""
-    import datasets
-
-    thread = threading.get_ident()
-
-    def is_of_others(record: logging.LogRecord) -> bool:
-        return record.thread != thread
-
-    # The bars and the log are the whole process's: of two who share them, the first to end would turn them on.
-    with _LOCK:
-        hides_bars = not sys.stderr.isatty() and not datasets.are_progress_bars_disabled()
-        if hides_bars:
-            datasets.disable_progress_bars()
-        _LOG.addFilter(is_of_others)
-        try:
-            yield
-        finally:
-            _LOG.removeFilter(is_of_others)
-            if hides_bars:
-                datasets.enable_progress_bars()

@@ -8,11 +8,16 @@ card; the naming conventions, which are, again first match first:
 - a file named after a split (``train.jsonl``, ``my-test-00.csv``);
 - else every file is "train".
 
-Where ``datasets`` would guess on, this module asks: a split whose files are of two formats is an error, and
-only files of a supported format have a say.
+A folder that ``Dataset.save_to_disk`` wrote tells its splits by its folders: ``train/data-00000-of-00001.arrow``.
+
+Text, tar, image and audio files often only lie about: beside tables (Parquet, JSON, CSV, TSV, Arrow) they are left
+out where ``datasets`` would leave them out, because the most common extension is a table's. Where it would
+guess on, this module asks: a split whose files are of two formats is an error, and only files of a supported
+format have a say.
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from openenv_tasksets.loaders.card import SPLIT_NAME, choose_config
@@ -27,8 +32,21 @@ _FORMATS = {
     ".json": "json",
     ".csv": "csv",
     ".tsv": "tsv",
+    ".arrow": "arrow",
+    ".txt": "text",
+    ".tar": "webdataset",
+    **dict.fromkeys((".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff"), "image"),
+    **dict.fromkeys((".wav", ".mp3", ".flac", ".ogg", ".opus", ".aiff"), "audio"),
 }
-_COMPRESSED = frozenset({"json", "csv", "tsv"})
+_COMPRESSED = frozenset({"json", "csv", "tsv", "text"})
+_TABLES = frozenset({"parquet", "json", "csv", "tsv", "arrow"})
+MEDIA = frozenset({"image", "audio"})
+"""Formats of which each file is one row; ``METADATA_NAMES`` beside them hold the other columns."""
+METADATA_NAMES = frozenset({"metadata.csv", "metadata.jsonl", "metadata.parquet"})
+# How `datasets` breaks a tie between extensions, the strongest last.
+_FAVOURITES = (".csv", ".json", ".jsonl", ".arrow", ".parquet")
+
+_SAVED = re.compile(r"(?:(.+)/)?data-[0-9]{5}-of-[0-9]{5}\.arrow")
 
 _KEYWORDS = {
     "train": ("train", "training"),
@@ -60,12 +78,34 @@ Splits = dict[str, tuple[str, ...]]
 
 
 def file_format(path: str) -> str | None:
-    """``parquet``, ``json``, ``csv`` or ``tsv`` by the file's name; None where it holds no rows."""
+    """``parquet``, ``json``, ``csv``, … by the file's name; None where it holds no rows."""
+    extension = _extension(path)
+    return None if extension is None else _FORMATS[extension]
+
+
+def split_format(files: Sequence[str]) -> str | None:
+    """The one format of a split's files; None where they are of several, or one of them holds no rows."""
+    formats = {file_format(path) for path in _without_metadata(files)}
+    return next(iter(formats)) if len(formats) == 1 else None
+
+
+def _extension(path: str) -> str | None:
     plain = path.removesuffix(".gz")
-    for suffix, name in _FORMATS.items():
-        if plain.endswith(suffix) and (plain == path or name in _COMPRESSED):
-            return name
+    _, dot, ending = plain.rpartition(".")
+    suffix = dot + ending
+    # Cameras write .JPG; of all else, the capital forms are not rows to `datasets` either.
+    for extension in (suffix, suffix.lower()) if dot else ():
+        name = _FORMATS.get(extension)
+        if name is not None and (extension == suffix or name in MEDIA) and (plain == path or name in _COMPRESSED):
+            return extension
     return None
+
+
+def _without_metadata(files: Sequence[str]) -> list[str]:
+    """The files that are rows: those that only describe images or sounds beside them are not."""
+    if not any(file_format(path) in MEDIA for path in files):
+        return list(files)
+    return [path for path in files if path.rpartition("/")[2] not in METADATA_NAMES]
 
 
 def split_files(
@@ -101,9 +141,7 @@ def split_files(
             splits = _by_name(below, config.data_dir)
         if config.data_dir:
             splits = {split: tuple(f"{config.data_dir}/{path}" for path in files) for split, files in splits.items()}
-    for split, files in splits.items():
-        _check_one_format(split, files)
-    return splits
+    return {split: _of_one_format(split, files) for split, files in splits.items()}
 
 
 def _below(folder: str, paths: Sequence[str]) -> list[str]:
@@ -143,11 +181,23 @@ def _by_name(paths: Sequence[str], folder: str) -> Splits:
         where = f" in {folder}" if folder else ""
         raise SourceError(f"no files of rows{where}; {_supported()}. {listing(paths)}")
     return (
-        _sharded(data)
+        _saved(data, frozenset(paths))
+        or _sharded(data)
         or _named(data, _FOLDER, lambda path: path.split("/")[:-1])
         or _named(data, _FILE, lambda path: path.split("/")[-1:])
         or {"train": tuple(data)}
     )
+
+
+def _saved(data: Sequence[str], paths: frozenset[str]) -> Splits:
+    """Splits of a ``DatasetDict`` that was saved to disk; or one, of a ``Dataset``."""
+    if "dataset_dict.json" not in paths and not {"state.json", "dataset_info.json"} <= paths:
+        return {}
+    splits: dict[str, list[str]] = {}
+    for path in data:
+        if (found := _SAVED.fullmatch(path)) and (found.group(1) is None) == ("state.json" in paths):
+            splits.setdefault(found.group(1) or "train", []).append(path)
+    return _known_first(splits)
 
 
 def _sharded(data: Sequence[str]) -> Splits:
@@ -161,6 +211,10 @@ def _sharded(data: Sequence[str]) -> Splits:
                 f"{files[0]}: {split!r} cannot name a split (letters, digits, '_' and '.' only); "
                 "say with data_files which files are which split"
             )
+    return _known_first(splits)
+
+
+def _known_first(splits: Mapping[str, Sequence[str]]) -> Splits:
     known = [split for split in _KEYWORDS if split in splits]
     return {split: tuple(splits[split]) for split in [*known, *sorted(splits.keys() - _KEYWORDS.keys())]}
 
@@ -176,17 +230,36 @@ def _named(
     return splits
 
 
-def _check_one_format(split: str, files: Sequence[str]) -> None:
+def _of_one_format(split: str, files: tuple[str, ...]) -> tuple[str, ...]:
+    """The files without those that only lie beside them.
+
+    Raises:
+        SourceError: They are of several formats.
+    """
+    rows = _without_metadata(files)
     by_format: dict[str | None, str] = {}
-    for path in files:
+    for path in rows:
         by_format.setdefault(file_format(path), path)
-    if len(by_format) > 1:
-        examples = " and ".join(f"{path} ({name})" for name, path in by_format.items())
-        raise SourceError(
-            f"split {split!r} has files of more than one format: {examples}; "
-            f"say with data_files which are meant, as in {{{split}: {next(iter(by_format.values()))}}}"
-        )
+    if len(by_format) == 1:
+        return files
+    tables = by_format.keys() & _TABLES
+    if len(tables) == 1 and _FORMATS[_most_common_extension(rows)] in tables:
+        return tuple(path for path in rows if file_format(path) in tables)
+    examples = " and ".join(f"{path} ({name})" for name, path in by_format.items())
+    raise SourceError(
+        f"split {split!r} has files of more than one format: {examples}; "
+        f"say with data_files which are meant, as in {{{split}: {next(iter(by_format.values()))}}}"
+    )
+
+
+def _most_common_extension(files: Sequence[str]) -> str:
+    counts = Counter(filter(None, map(_extension, files)))
+
+    def rank(extension: str) -> tuple[int, int, str]:
+        return counts[extension], _FAVOURITES.index(extension) if extension in _FAVOURITES else -1, extension
+
+    return max(counts, key=rank)
 
 
 def _supported() -> str:
-    return f"rows are read from {', '.join(_FORMATS)} files (all but Parquet also with .gz)"
+    return f"rows are read from {', '.join(_FORMATS)} files (JSON, CSV, TSV and text also with .gz)"

@@ -7,7 +7,7 @@ from pathlib import Path
 from openenv_tasksets.loaders.errors import SourceError
 from openenv_tasksets.loaders.file_pattern import checked_path
 from openenv_tasksets.loaders.files import SourceFiles
-from openenv_tasksets.loaders.layout import file_format
+from openenv_tasksets.loaders.layout import split_format
 from openenv_tasksets.loaders.rows import Rows
 from openenv_tasksets.loaders.stores import Stores
 
@@ -63,9 +63,8 @@ def open_rows(root: Path, files: Sequence[str], stores: Stores | None = None) ->
     if not files:
         raise SourceError("a split needs at least one file")
     names = [checked_path(name) for name in files]
-    formats = {file_format(name) for name in names}
-    kind = next(iter(formats))
-    if len(formats) > 1 or kind is None:
+    kind = split_format(names)
+    if kind is None:
         raise SourceError(f"cannot be read as the rows of one split: {', '.join(names[:20])}")
     for name in names:
         _check_inside(root, name)
@@ -99,22 +98,28 @@ def _json(root: Path, names: Sequence[str]) -> Rows:
     return JsonRows.open(root, names)
 
 
-def _csv(root: Path, names: Sequence[str]) -> Rows:
-    from openenv_tasksets.loaders.hf_datasets import DatasetRows
+def _by_datasets(kind: str) -> Callable[[Path, Sequence[str]], Rows]:
+    def open_files(root: Path, names: Sequence[str]) -> Rows:
+        from openenv_tasksets.loaders.hf_datasets import DatasetRows
 
-    return DatasetRows.open(root, names, "csv")
+        return DatasetRows.open(root, names, kind)
+
+    return open_files
 
 
-def _tsv(root: Path, names: Sequence[str]) -> Rows:
-    from openenv_tasksets.loaders.hf_datasets import DatasetRows
+def _media(kind: str) -> Callable[[Path, Sequence[str]], Rows]:
+    def open_files(root: Path, names: Sequence[str]) -> Rows:
+        from openenv_tasksets.loaders.media_folder import MediaRows
 
-    return DatasetRows.open(root, names, "tsv")
+        return MediaRows.open(root, names, kind, open_rows)
+
+    return open_files
 
 
 LOADERS: dict[str, Callable[[Path, Sequence[str]], Rows]] = {
     "parquet": _parquet,
     "json": _json,
-    "csv": _csv,
-    "tsv": _tsv,
+    **{kind: _by_datasets(kind) for kind in ("csv", "tsv", "text", "arrow", "webdataset")},
+    **{kind: _media(kind) for kind in ("image", "audio")},
 }
-"""Format of a file, as ``file_format`` names it, to what reads it."""
+"""Format of a split's files, as ``split_format`` names it, to what reads them."""

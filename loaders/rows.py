@@ -66,6 +66,10 @@ class Rows(RowSource, Protocol):
         ...
 
 
+ENDLESS = 2**63 - 1
+"""What ``len`` says of rows without end, since it can say no more; those with an end are 2**40 at most."""
+
+
 class ValueRange(NamedTuple):
     """Bounds of the values of a column in one block.
 

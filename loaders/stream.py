@@ -4,14 +4,14 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from itertools import chain
+from itertools import chain, islice
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 from openenv_tasksets.loaders.order import Ordering, positions
 from openenv_tasksets.loaders.read_ahead import ReadAhead
 from openenv_tasksets.loaders.rows import Row
-from openenv_tasksets.loaders.stream_batches import Found, ManyRows, batches
+from openenv_tasksets.loaders.stream_batches import DEFERRED_ROWS, Found, ManyRows, batches, read_deferred
 from openenv_tasksets.loaders.stream_state import StreamState, check_same_stream
 from openenv_tasksets.loaders.whole_number import whole
 
@@ -74,6 +74,7 @@ class Stream(Iterator[tuple[int, Item]], Generic[Item]):
         self._lock = threading.Lock()
         self._reader: ReadAhead[Found] | None = None
         self._current: Iterator[Found] = iter(())
+        self._deferred: Iterator[Found] = iter(())
         self._error: BaseException | None = None
 
     def __iter__(self) -> Self:
@@ -102,7 +103,7 @@ class Stream(Iterator[tuple[int, Item]], Generic[Item]):
     def close(self) -> None:
         """End the reading thread, and wait until it has: as long as the read that it is in. Loses no position."""
         reader, self._reader = self._reader, None
-        self._current, self._error = iter(()), None
+        self._current, self._deferred, self._error = iter(()), iter(()), None
         if reader is not None:
             reader.close()
 
@@ -180,12 +181,17 @@ class Stream(Iterator[tuple[int, Item]], Generic[Item]):
                 self.close()
                 raise error
             if self._reader is None or not self._reader.is_ours:
+                self._deferred = iter(())
                 ahead = batches(self._rows, self._order, tuple(self._again), self._own(), self._ahead_bytes)
                 self._reader = ReadAhead(ahead, self._ahead_bytes)
-            batch = self._reader.take()
+            named = list(islice(self._deferred, DEFERRED_ROWS))
+            batch = read_deferred(self._rows, named) if named else self._reader.take()
             if batch is None:
                 self.close()
                 raise StopIteration
+            if batch.is_deferred:
+                self._deferred = iter(batch.items)
+                continue
             self._error = batch.error
             self._current = iter(batch.items)
             found = next(self._current, None)

@@ -1,4 +1,8 @@
-"""What a stream reads at once: a few rows first, then more, and whole windows where the order has windows."""
+"""What a stream reads at once: a few rows first, then more, and whole windows where the order has windows.
+
+Rows that are at hand are not read ahead: a thread cannot make them come sooner, and each dict that is held makes
+every run of Python's garbage collector longer. The consumer reads them, a few at a time.
+"""
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
@@ -22,10 +26,16 @@ MOST_ROWS = 1024
 WINDOW_BYTES = 256 << 20
 """A window is read at once as long as its rows are no more than this in memory."""
 
+DEFERRED_ROWS = 64
+"""Rows at hand that the consumer reads at once."""
+
 _PIECE_ROWS = 4096
+# More than they take: names need not run far ahead.
+_NAMED_BYTES = 1024
+_SAMPLES = 8
 
 Found = tuple[int, int, Row]
-"""A position, its index and its row."""
+"""A position, its index and its row; the row is empty where it is still to be read."""
 
 
 class ManyRows(Protocol):
@@ -33,6 +43,10 @@ class ManyRows(Protocol):
 
     def read_many(self, indices: Sequence[int]) -> list[Row]:
         """The rows at some indices, in the order given."""
+        ...
+
+    def is_hot(self, index: int) -> bool:
+        """Whether the row can be had now, without waiting."""
         ...
 
 
@@ -75,6 +89,11 @@ def batches(
 
 def _read(rows: ManyRows, order: Ordering, part: Sequence[int], most_bytes: int | None) -> Batch[Found]:
     indices = order.batch(part)
+    # A row that is not at hand after all makes the consumer wait; in a window it would be fetched again and again.
+    step = 1 if most_bytes is not None else max(1, len(indices) // _SAMPLES)
+    if all(map(rows.is_hot, [*indices[::step].tolist(), int(indices[-1])])):
+        named: list[Found] = [(position, index, {}) for position, index in zip(part, indices.tolist(), strict=True)]
+        return Batch(named, len(named) * _NAMED_BYTES, is_deferred=True)
     try:
         found = _ascending(rows, indices, most_bytes)
     except _WindowTooLarge:
@@ -106,6 +125,16 @@ def _ascending(rows: ManyRows, indices: "NDArray[np.int64]", most_bytes: int | N
     for rank, row in zip(ranks.tolist(), found, strict=True):
         placed[rank] = row
     return placed
+
+
+def read_deferred(rows: ManyRows, named: Sequence[Found]) -> Batch[Found]:
+    """The rows that are named, and an error behind those before it."""
+    indices = [index for _, index, _ in named]
+    try:
+        found = rows.read_many(indices)
+    except Exception:  # noqa: BLE001 - which row it was of is found out below
+        return _one_by_one(rows, [position for position, _, _ in named], indices)
+    return Batch([(position, index, row) for (position, index, _), row in zip(named, found, strict=True)], 0)
 
 
 def _one_by_one(rows: ManyRows, part: Sequence[int], indices: Sequence[int]) -> Batch[Found]:

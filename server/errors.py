@@ -11,6 +11,7 @@ from openenv_tasksets.loaders.errors import (
     PolicyError,
     ResetNeeded,
     SelectionError,
+    SplitEndless,
     SplitNotFound,
     TaskNotFound,
     TasksetError,
@@ -60,6 +61,7 @@ class WireError:
 _TABLE: dict[type[BaseException], tuple[str, int]] = {
     SplitNotFound: ("VALIDATION_ERROR", 404),
     TaskNotFound: ("VALIDATION_ERROR", 400),
+    SplitEndless: ("VALIDATION_ERROR", 501),
     SelectionError: ("VALIDATION_ERROR", 422),
     PolicyError: ("VALIDATION_ERROR", 422),
     ResetNeeded: ("RESET_NEEDED", 409),

@@ -184,7 +184,7 @@ class Host:
         Also reads the files once, for the order's key: not to be the first reset's wait.
         """
         for name in self.taskset:
-            if self.taskset.num_tasks(name):
+            if not self.taskset.split(name).is_empty:
                 task = self.taskset.task(name, 0)
                 check_arguments(self.kind.accepted, task.arguments(), self.kind.name)
                 # Two in a row, so that also what walks ahead is ready.

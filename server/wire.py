@@ -12,6 +12,7 @@ import msgspec
 from pydantic import BaseModel
 
 from openenv_tasksets.loaders.errors import EnvironmentFailed
+from openenv_tasksets.wire_value import wire_form
 
 _MOST_SHOWN = 100
 
@@ -130,8 +131,9 @@ def _plain(value: Any) -> Any:
             return kind(value)
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json")
-    if hasattr(value, "tolist"):
-        return value.tolist()
+    form = wire_form(value)
+    if form is not None:
+        return form
     raise _NoJsonForm(f"type {type(value).__name__} has no JSON form")
 
 

@@ -7,6 +7,7 @@ top-level columns it needs, so that a column which no line names is never read.
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any, NamedTuple, Protocol
 
 from openenv_tasksets.column_path import ColumnPath
@@ -20,7 +21,9 @@ from openenv_tasksets.declaration import (
 from openenv_tasksets.loaders.errors import DeclarationError, Issue, RowError
 from openenv_tasksets.loaders.rows import Row
 from openenv_tasksets.loaders.spelling import nearest
+from openenv_tasksets.media_value import PILLOW_COMMAND
 from openenv_tasksets.task import Hidden, Task
+from openenv_tasksets.task_declaration import MediaForm
 from openenv_tasksets.template import parse_template
 from openenv_tasksets.value_reader import (
     Read,
@@ -30,6 +33,7 @@ from openenv_tasksets.value_reader import (
     decoding,
     extractor,
     id_reader,
+    media_reader,
     reader,
     without_nulls,
 )
@@ -316,11 +320,18 @@ class _Compiler:
                 return lambda _row: value
             case TemplateArgument(template=template):
                 return self._template(template, where)
-            case ColumnArgument(column=column, extract=extract):
+            case ColumnArgument(column=column, extract=extract, form=form):
                 found = self._column(column, where)
                 if found is None:
                     return lambda _row: None
+                if form is not None:
+                    self._check_form(form, where)
+                    return media_reader(found, form)
                 return self._value(found) if extract is None else extractor(found, extract)
+
+    def _check_form(self, form: MediaForm, where: str) -> None:
+        if form == "pil" and find_spec("PIL") is None:
+            self._issue(f"{where}.as", f"images are decoded by Pillow, which is not installed: {PILLOW_COMMAND}")
 
     def _value(self, path: ColumnPath) -> Read:
         """Reads what is at the path as a whole, without the nulls that are only Arrow's."""

@@ -18,6 +18,7 @@ from openenv_tasksets.field_path import field_path
 from openenv_tasksets.loaders.errors import DeclarationError, Issue, SourceError
 from openenv_tasksets.loaders.layout import Splits, split_files
 from openenv_tasksets.loaders.load import list_files, open_rows, read_card
+from openenv_tasksets.loaders.order import MAX_SIZE
 from openenv_tasksets.loaders.rows import Rows
 from openenv_tasksets.loaders.spelling import nearest
 from openenv_tasksets.loaders.stores import Stores
@@ -32,7 +33,9 @@ def check_has_files(environment: EnvironmentDeclaration) -> None:
     """
     dataset = environment.dataset
     if dataset is not None and dataset.source is not None:
-        raise SourceError(f"dataset.source {dataset.source!r}: rows made by code cannot be opened from files")
+        raise SourceError(
+            f"dataset.source {dataset.source!r}: its rows are made by code, so there are no files of them"
+        )
 
 
 def local_rows(
@@ -117,12 +120,14 @@ def open_split(
         shuffle_seed: Another number gives other shuffled orders.
 
     Raises:
-        DeclarationError: The binding does not fit the columns.
+        DeclarationError: The binding does not fit the columns, or the order the rows.
     """
     task = environment.task or TaskDeclaration()
     path = f"environments[{declaration.environments.index(environment)}].task"
     order_kind = task.order_for(split)
     try:
+        if len(rows) > MAX_SIZE and task.orders(split) not in (None, "sequential"):
+            raise DeclarationError([Issue(f"{path}.order", "rows without end come in order; leave it out")])
         binding = compile_binding(environment.task, rows.columns, path)
     except DeclarationError as exc:
         issues = [with_line(declaration, issue, f"split {split.name!r}") for issue in exc.issues]

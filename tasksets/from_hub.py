@@ -15,6 +15,7 @@ from openenv_tasksets.loaders.reference import PREFIX, DatasetReference, Resolve
 from openenv_tasksets.loaders.rows import Rows
 from openenv_tasksets.loaders.snapshot import Snapshot
 from openenv_tasksets.loaders.stores import Stores
+from openenv_tasksets.source import has_source, source_rows
 
 logger = logging.getLogger(__name__)
 
@@ -39,9 +40,23 @@ class HubTaskset:
         """What it is made of; no row file is fetched.
 
         Raises:
+            SourceError: The rows are made by code.
             TasksetError: As ``snapshot_inventory``.
         """
+        check_has_files(self.environment)
         return snapshot_inventory(self.declaration, self.environment, self.snapshot, self.reference)
+
+    def rows(self, stores: Stores) -> dict[str, Callable[[], Rows]]:
+        """What opens, or makes, the rows of each split.
+
+        Raises:
+            HubError: The Hub does not give the list of files, or the card.
+            SourceError: There are no row files, their splits cannot be made out, or the code that makes the rows
+                cannot be had.
+        """
+        if has_source(self.environment):
+            return source_rows(self.declaration, self.environment)
+        return hub_rows(self.environment, self.snapshot, stores)
 
 
 def read_from_hub(reference: DatasetReference, hub: Hub) -> HubTaskset:
@@ -51,15 +66,15 @@ def read_from_hub(reference: DatasetReference, hub: Hub) -> HubTaskset:
         HubError: There is no such repository or revision, or the Hub does not answer.
         DeclarationError: There is no ``environment.yaml``, or it is wrong; every mistake with its line.
         SelectionError: No such environment, or none named where there are several.
-        SourceError: The rows are made by code.
     """
     declaration, snapshot = read_declaration_from_hub(reference, hub)
     environment = declaration.environment(reference.environment)
     resolved = ResolvedReference(reference.repo_id, environment.id, snapshot.commit_hash)
     if not reference.is_pinned:
         _say_pin(reference, snapshot, str(resolved))
-    check_has_files(environment)
-    return HubTaskset(declaration, environment, resolved, rows_snapshot(environment, hub, snapshot))
+    if not has_source(environment):
+        snapshot = rows_snapshot(environment, hub, snapshot)
+    return HubTaskset(declaration, environment, resolved, snapshot)
 
 
 def read_declaration_from_hub(reference: DatasetReference, hub: Hub) -> tuple[Declaration, Snapshot]:

@@ -10,6 +10,7 @@ from openenv_tasksets.declaration_file import read_declaration
 from openenv_tasksets.declared_splits import check_has_files, local_rows
 from openenv_tasksets.loaders.rows import Rows
 from openenv_tasksets.loaders.stores import Stores
+from openenv_tasksets.source import has_source, source_rows
 
 if TYPE_CHECKING:
     from openenv_tasksets.inventory import Inventory
@@ -41,10 +42,12 @@ class LocalTaskset:
         """What it is made of; files in a folder are read once, those on the Hub are not fetched.
 
         Raises:
+            SourceError: The rows are made by code.
             TasksetError: As ``snapshot_inventory`` and ``folder_inventory``.
         """
         from openenv_tasksets.inventory import folder_inventory, snapshot_inventory
 
+        check_has_files(self.environment)
         if self.snapshot is not None:
             return snapshot_inventory(self.declaration, self.environment, self.snapshot)
         return folder_inventory(self.declaration, self.environment, self.data_dir or self.folder)
@@ -56,9 +59,12 @@ class LocalTaskset:
             stores: Where their row stores are.
 
         Raises:
-            SourceError: There are no row files, or their splits cannot be made out.
+            SourceError: There are no row files, their splits cannot be made out, or the code that makes the rows
+                cannot be had.
             HubError: The Hub does not give the list of files, or the card.
         """
+        if has_source(self.environment):
+            return self.declaration, source_rows(self.declaration, self.environment)
         dataset = self.environment.dataset
         if self.snapshot is None and (dataset is None or dataset.hidden is None):
             return self.declaration, local_rows(self.environment, self.folder, self.data_dir, stores)
@@ -88,12 +94,13 @@ def read_from_path(
     Raises:
         DeclarationError: The file is missing or wrong; every mistake with its line.
         SelectionError: No such environment, or none named where there are several.
-        SourceError: The rows are made by code.
+        SourceError: The rows are made by code, and ``data_dir`` is given.
         HubError: The repository that holds the rows cannot be had.
     """
     declaration = read_declaration(path)
     bound = declaration.environment(environment)
-    check_has_files(bound)
+    if not has_source(bound) or data_dir is not None:
+        check_has_files(bound)
     snapshot = None
     if data_dir is None and bound.dataset is not None and bound.dataset.repo_id is not None:
         from openenv_tasksets.from_hub import rows_snapshot

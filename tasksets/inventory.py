@@ -132,7 +132,9 @@ class Inventory:
     def _bind(self, split: str, columns: Sequence[str]) -> Binding:
         path = f"environments[{self.declaration.environments.index(self.environment)}].task"
         try:
-            return compile_binding(self._task, columns, path)
+            # Decoders differ a little; the bytes of an image are what they are.
+            task = self._task
+            return compile_binding(None if task is None else task.with_images_encoded(), columns, path)
         except DeclarationError as exc:
             issues = [with_line(self.declaration, issue, f"split {split!r}") for issue in exc.issues]
             raise DeclarationError(issues, self.declaration.source) from None

@@ -102,7 +102,7 @@ def bind_environment(
     method = method_name(environment, "reset")
     accepted = accepts(getattr(environment, method), skip_self=True)
     for name in taskset:
-        if taskset.num_tasks(name):
+        if not taskset.split(name).is_empty:
             check_arguments(accepted, taskset.task(name, 0).arguments(), environment.__name__)
     return type(
         environment.__name__,

@@ -10,8 +10,8 @@ import msgspec
 
 from openenv_tasksets.binding import Binds, RowPlace
 from openenv_tasksets.index_sequence import block_starts, compose
-from openenv_tasksets.loaders.errors import RowError, SelectionError, TaskNotFound
-from openenv_tasksets.loaders.order import Order, Ordering
+from openenv_tasksets.loaders.errors import RowError, SelectionError, SplitEndless, TaskNotFound
+from openenv_tasksets.loaders.order import MAX_SIZE, Order, Ordering
 from openenv_tasksets.loaders.rows import ListRows, Row, Rows
 from openenv_tasksets.task import Task
 from openenv_tasksets.task_declaration import OrderKind, SplitType
@@ -65,6 +65,11 @@ class Split:
         self._lock = threading.Lock()
         self._index_of_id: dict[str, int] | None = None
 
+    @property
+    def indices(self) -> range:
+        """All indices, however many."""
+        return range(len(self._served))
+
     def narrowed(self, served: Sequence[int], filter_identity: str) -> "Split":
         """The same split serving only some rows, numbered anew; ``served`` holds indices of this one."""
         return Split(
@@ -79,7 +84,26 @@ class Split:
         )
 
     def __len__(self) -> int:
-        return len(self._served)
+        size = self.size
+        if size is None:
+            raise SplitEndless(f"split {self.name!r} has no end, so no number of tasks; take some of them: take(1000)")
+        return size
+
+    @property
+    def size(self) -> int | None:
+        """How many tasks there are; None where there is no end to them."""
+        size = len(self._served)
+        return size if size <= MAX_SIZE else None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no task at all."""
+        return not self._served
+
+    def _check_end(self, refusal: str) -> None:
+        """Refuse what would read every row, of rows that have no end."""
+        if len(self.rows) > MAX_SIZE:
+            raise SplitEndless(f"the rows of split {self.name!r} have no end, so they {refusal}")
 
     def task(self, index: int) -> Task:
         """The task at ``index`` in [0, len(self)).
@@ -96,6 +120,10 @@ class Split:
         served = self._served
         return self.rows.read_many(indices if self._is_whole else [served[index] for index in indices])
 
+    def is_hot(self, index: int) -> bool:
+        """Whether ``task(index)`` reads nothing but memory, or fails at once."""
+        return not 0 <= index < len(self._served) or self.rows.is_hot(self._served[index])
+
     def bind(self, index: int, row: Row) -> Task:
         """The task at an index, from its row.
 
@@ -108,14 +136,10 @@ class Split:
         """The row in the files that ``index`` serves."""
         if isinstance(index, bool) or not isinstance(index, int):
             raise SelectionError(f"index is a whole number, not {index!r}")
-        if not 0 <= index < len(self):
-            allowed = f"[0, {len(self)})" if len(self) else "none: the split is empty"
+        if not 0 <= index < len(self._served):
+            allowed = "none: the split is empty" if self.is_empty else f"[0, {len(self._served)})"
             raise TaskNotFound(f"no task {index} in split {self.name!r}; allowed: {allowed}")
         return self._served[index]
-
-    def is_hot(self, index: int) -> bool:
-        """Whether ``task(index)`` reads nothing but memory, or fails at once."""
-        return not 0 <= index < len(self._served) or self.rows.is_hot(self._served[index])
 
     @property
     def ids_are_read(self) -> bool:
@@ -135,6 +159,7 @@ class Split:
             if not plain or str(int(number)) != number or int(number) not in self._served:
                 raise self._no_id(task_id)
             return self._served.index(int(number))
+        self._check_end("cannot be searched for an id; give an index, or leave task.id out of the declaration")
         with self._lock:
             if self._index_of_id is None:
                 self._index_of_id = self._read_ids()
@@ -152,6 +177,7 @@ class Split:
             SelectionError: A value and its operand cannot be compared.
             RowError: A value cannot be read.
         """
+        self._check_end("cannot be filtered")
         # numpy and pyarrow are not imported before something is filtered.
         from openenv_tasksets.where_index import index_folder, index_name, kept_rows
         from openenv_tasksets.where_rows import passing_rows
@@ -170,8 +196,9 @@ class Split:
         return flags if self._is_whole else flags[list(self._served)]
 
     def _no_id(self, task_id: str) -> TaskNotFound:
-        example = f", such as {self.task(0).id!r}" if len(self) else ""
-        return TaskNotFound(f"no task with id {task_id!r} in split {self.name!r}; it has {len(self)} tasks{example}")
+        example = "" if self.is_empty else f", such as {self.task(0).id!r}"
+        count = "endless" if self.size is None else self.size
+        return TaskNotFound(f"no task with id {task_id!r} in split {self.name!r}; it has {count} tasks{example}")
 
     def _read_ids(self) -> dict[str, int]:
         bound = self.binding.id_column
@@ -234,7 +261,11 @@ class Split:
         Raises:
             TaskNotFound: The split is empty.
         """
-        if not len(self):
+        if self.size is None:
+            from openenv_tasksets.loaders.endless_order import EndlessOrder
+
+            return EndlessOrder(self.identity)
+        if self.is_empty:
             raise TaskNotFound(f"split {self.name!r} has no tasks, so it has no positions")
         if self.order_kind == "blocks":
             # It imports numpy, which a shuffled or sequential split need not wait for.

@@ -3,16 +3,26 @@
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ModelWrapValidatorHandler, TypeAdapter, field_validator, model_validator
+from pydantic import (
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    TypeAdapter,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic.config import JsonDict
 
 from openenv_tasksets.declaration_issues import Mistake, checked_with, member, mistake, raise_all, unknown_name
-from openenv_tasksets.declared_field import Boolean, Declared, Integer, Json, Many, Number, Parsed, Text
+from openenv_tasksets.declared_field import Boolean, Declared, Integer, Json, Many, Number, Parsed, Text, given
 from openenv_tasksets.declared_pattern import LONGEST_PATTERN, why_refused
 from openenv_tasksets.issue_list import shown
 from openenv_tasksets.template import TemplateError, parse_template
 
 OrderKind = Literal["shuffled", "sequential", "blocks"]
 SplitType = Literal["train", "validation", "test"]
+MediaForm = Literal["data_uri", "bytes", "pil"]
 
 SPLIT_NAME = Text(
     "a split's name (letters, digits, '_', '-' and single dots)", r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*", longest=96
@@ -29,14 +39,35 @@ SplitName = Annotated[str, SPLIT_NAME]
 Column = Annotated[str, COLUMN]
 
 
+def _say_exclusion(schema: JsonDict) -> None:
+    schema["not"] = {"allOf": [given("extract"), given("as")]}
+
+
 class ColumnArgument(Declared):
-    """The value of a column, or a part of its text."""
+    """The value of a column, or a part of its text, or the image or sound that it holds."""
+
+    model_config = ConfigDict(json_schema_extra=_say_exclusion)
 
     column: Column = Field(description="The column; dots lead into structs and through lists.")
     extract: Annotated[str, Text("a regular expression", longest=LONGEST_PATTERN)] | None = Field(
         default=None,
         description="Regular expression (RE2). The argument is its first group, or all that it matches.",
     )
+
+    form: MediaForm | None = Field(
+        default=None,
+        validation_alias="as",
+        serialization_alias="as",
+        description="How an image or sound reaches reset(): as a data_uri (text), as bytes, or, for an image, as pil "
+        "(Pillow's Image). Absent: the column's value, for an image of the Hub a struct of bytes and path.",
+    )
+
+    @field_validator("form")
+    @classmethod
+    def _not_extracted(cls, form: MediaForm | None, info: ValidationInfo) -> MediaForm | None:
+        if form is not None and info.data.get("extract") is not None:
+            raise mistake("goes with a whole column, not with extract; leave one of them out")
+        return form
 
     @field_validator("extract")
     @classmethod
@@ -86,16 +117,17 @@ def _argument(value: Any) -> Argument:
     if not isinstance(value, Mapping):
         shape = "a column's name, or a mapping with one of column, template, value"
         return ColumnArgument.model_validate({"column": Text(shape).check(value)})
-    given = [key for key in value if key in _KINDS]
-    if len(given) != 1:
-        unknown = next((str(key) for key in value if key not in (*_KINDS, "extract")), None)
-        if not given and unknown is not None:
+    named = [key for key in value if key in _KINDS]
+    if len(named) != 1:
+        unknown = next((str(key) for key in value if key not in (*_KINDS, "extract", "as")), None)
+        if not named and unknown is not None:
             raise unknown_name("exactly one of column, template, value is needed; no key", unknown, _KINDS)
-        which = " and ".join(given) or "none"
+        which = " and ".join(named) or "none"
         raise mistake(f"exactly one of column, template, value is needed; got {which}")
-    if "extract" in value and given != ["column"]:
-        raise mistake(f"extract works on a column, not on a {given[0]}; leave it out")
-    return _KINDS[given[0]].model_validate(value)
+    for key in ("extract", "as"):
+        if key in value and named != ["column"]:
+            raise mistake(f"{key} works on a column, not on a {named[0]}; leave it out")
+    return _KINDS[named[0]].model_validate(value)
 
 
 BoundArgument = Annotated[Argument, Parsed(_argument, Argument | Column)]
@@ -194,11 +226,26 @@ class TaskDeclaration(Declared):
     def _names_arguments(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         return checked_with(_unknown_arguments(value), handler, value)
 
+    def orders(self, split: SplitDeclaration) -> OrderKind | None:
+        """The declared order of a split; None where nothing is said of it."""
+        return self.order if isinstance(self.order, str) else self.order.get(split.name)
+
+    def with_images_encoded(self) -> "TaskDeclaration":
+        """The same with the bytes of an image wherever it would be decoded."""
+        update: dict[str, Any] = {"gold": {name: _encoded(each) for name, each in self.gold.items()}}
+        if self.reset != "all":
+            update["reset"] = {name: _encoded(each) for name, each in self.reset.items()}
+        return self.model_copy(update=update)
+
     def order_for(self, split: SplitDeclaration) -> OrderKind:
         """The declared order of a split, or the default for its type."""
-        if isinstance(self.order, str):
-            return self.order
-        return self.order.get(split.name, "shuffled" if split.type == "train" else "sequential")
+        return self.orders(split) or ("shuffled" if split.type == "train" else "sequential")
+
+
+def _encoded(argument: Argument) -> Argument:
+    if isinstance(argument, ColumnArgument) and argument.form == "pil":
+        return argument.model_copy(update={"form": "bytes"})
+    return argument
 
 
 def _unknown_arguments(task: Any) -> Iterator[Mistake]:

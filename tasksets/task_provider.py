@@ -23,7 +23,7 @@ class TaskProvider:
         return [{"name": split.name, "type": split.type} for split in self._taskset.splits]
 
     def list_tasks(self, split: str) -> list[dict[str, Any]]:
-        """The first 1,000 task specs; ``num_tasks`` has the true number.
+        """The first 1,000 task specs; ``num_tasks`` has the true number, if there is an end to them.
 
         Raises:
             SplitNotFound: No such split.
@@ -35,6 +35,7 @@ class TaskProvider:
 
         Raises:
             SplitNotFound: No such split.
+            SplitEndless: It has no end; also a NotImplementedError, as OpenEnv wants it.
         """
         return self._taskset.num_tasks(split)
 
@@ -53,9 +54,9 @@ class TaskProvider:
         Raises:
             SplitNotFound: No such split.
             TaskNotFound: A negative bound.
-            SelectionError: A longer range.
+            SelectionError: A longer range; or one to the end, where there is none.
         """
-        size = self._taskset.num_tasks(split)
+        size = self._taskset.num_tasks(split) if stop is None else len(self._taskset.split(split).indices)
         first, last = 0 if start is None else start, size if stop is None else min(stop, size)
         if first < 0 or (stop is not None and stop < 0):
             raise TaskNotFound(f"a task range has bounds of 0 or more, not [{start}, {stop})")

@@ -21,6 +21,8 @@ from openenv_tasksets.taskset_streams import TasksetStreams
 from openenv_tasksets.view import TaskView
 
 if TYPE_CHECKING:
+    import datasets
+
     from openenv_tasksets.loaders.hub import Hub
     from openenv_tasksets.publish import PushResult
 
@@ -28,8 +30,8 @@ if TYPE_CHECKING:
 class Taskset(TasksetStreams, Mapping[str, TaskView]):
     """The tasks of one environment: a mapping from split name to a view of its tasks.
 
-    Made by ``from_hub``, ``from_path`` or ``from_rows``. Immutable and thread-safe; a split's files are fetched
-    and opened at its first use, and its rows are read one at a time.
+    Made by ``from_hub``, ``from_path``, ``from_rows`` or ``from_dataset``. Immutable and thread-safe; a split's
+    files are fetched and opened at its first use, and its rows are read one at a time.
 
     Attributes:
         declaration: The whole ``environment.yaml``.
@@ -108,7 +110,7 @@ class Taskset(TasksetStreams, Mapping[str, TaskView]):
             LockDrift: The repository is not as the lock says.
         """
         # The Hub's library takes a quarter of a second to import.
-        from openenv_tasksets.from_hub import hub_rows, read_from_hub, with_choices
+        from openenv_tasksets.from_hub import read_from_hub, with_choices
         from openenv_tasksets.hidden_repo import with_hidden
         from openenv_tasksets.loaders.hub import Hub
 
@@ -119,7 +121,7 @@ class Taskset(TasksetStreams, Mapping[str, TaskView]):
 
             refuse_drift(found.inventory(), lock)
         stores = Stores.default(cache_limit)
-        rows = hub_rows(found.environment, found.snapshot, stores)
+        rows = found.rows(stores)
         declaration, rows = with_hidden(found.declaration, found.environment, rows, hub, stores)
         return cls._declared(
             declaration,
@@ -189,9 +191,7 @@ class Taskset(TasksetStreams, Mapping[str, TaskView]):
             rows: A list of dicts (or another row source), which becomes the first declared split or ``train``;
                 or one for each split by name.
             declaration: As in ``from_path``; what it says of files is not used.
-            environment: As in ``from_path``.
-            split: As in ``from_path``.
-            shuffle_seed: As in ``from_path``.
+            environment: As in ``from_path``; so are ``split`` and ``shuffle_seed``.
 
         Raises:
             SelectionError: No such environment or split.
@@ -199,9 +199,43 @@ class Taskset(TasksetStreams, Mapping[str, TaskView]):
         """
         bound = declaration.environment(environment)
         if not isinstance(rows, Mapping):
-            rows = {bound.splits[0].name if bound.splits else "train": rows}
+            rows = {_first_split(declaration, environment): rows}
         opened = {name: partial(ListRows, source) for name, source in rows.items()}
         return cls._declared(declaration, bound, opened, default_split=split, shuffle_seed=shuffle_seed)
+
+    @classmethod
+    def from_dataset(
+        cls,
+        dataset: "datasets.Dataset | Mapping[str, datasets.Dataset]",
+        declaration: Declaration,
+        *,
+        environment: str | None = None,
+        split: str | None = None,
+        shuffle_seed: int = 0,
+    ) -> "Taskset":
+        """Bind a dataset that ``datasets`` has opened; its rows stay where it keeps them.
+
+        Values are as in a Parquet file of the Hub: images and sounds are not decoded, and neither a format nor a
+        transform that was set is applied.
+
+        Args:
+            dataset: A ``Dataset``, which becomes the first declared split or ``train``; or a ``DatasetDict``.
+            declaration: As in ``from_rows``.
+            environment: As in ``from_path``; so are ``split`` and ``shuffle_seed``.
+
+        Raises:
+            SourceError: It is no ``Dataset``: a stream has no random access.
+            SelectionError: No such environment or split.
+            DeclarationError: A declared split has no rows.
+        """
+        from openenv_tasksets.loaders.hf_datasets import DatasetRows
+
+        given = dataset if isinstance(dataset, Mapping) else {_first_split(declaration, environment): dataset}
+        for each in given.values():
+            DatasetRows.of(each)  # Says now what is no dataset.
+        rows = {str(name): partial(DatasetRows.of, each) for name, each in given.items()}
+        bound = declaration.environment(environment)
+        return cls._declared(declaration, bound, rows, default_split=split, shuffle_seed=shuffle_seed)
 
     @classmethod
     def _declared(
@@ -279,6 +313,7 @@ class Taskset(TasksetStreams, Mapping[str, TaskView]):
 
         Raises:
             SplitNotFound: No such split.
+            SplitEndless: It has no end.
         """
         return len(self.split(split))
 
@@ -411,3 +446,8 @@ class Taskset(TasksetStreams, Mapping[str, TaskView]):
     def _open(self, name: str) -> Split:
         declared = next(each for each in self.splits if each.name == name)
         return open_split(self.declaration, self.environment, declared, self._rows[name](), self._shuffle_seed)
+
+
+def _first_split(declaration: Declaration, environment: str | None) -> str:
+    splits = declaration.environment(environment).splits
+    return splits[0].name if splits else "train"

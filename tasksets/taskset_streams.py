@@ -154,7 +154,7 @@ class TasksetStreams:
         if iterable:
             shard = {"start": start, "stop": stop, "shard_index": shard_index, "shard_count": shard_count}
             return TaskRows(self, tasks.name, hidden, shard)
-        last = min(start + tasks.order.size, tasks.order.stop) if stop is None else stop
+        last = min(start + len(tasks), tasks.order.stop) if stop is None else stop
         own = positions(start, shard_index=shard_index, shard_count=shard_count, stop=last)
         return TaskTable(self, tasks.name, own, hidden)
 

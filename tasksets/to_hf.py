@@ -19,12 +19,13 @@ def to_hf(split: Split, *, stop: int | None = None, hidden: Sequence[str] = ()) 
     """A split as a map-style dataset in memory; see ``Taskset.to_hf``.
 
     Raises:
+        SplitEndless: The split has no end, and no ``stop`` is given.
         SelectionError: A name of ``hidden`` is no hidden argument.
         SourceError: The values of a column are of types that do not go together.
         RowError: A row cannot become a task.
     """
     rows = TrainerRows(split, hidden)
-    size = split.order.size if stop is None else stop
+    size = len(split) if stop is None else stop
     with Stream(split, split.order, split.bind, stop=size) as stream:
         made = (rows.row(position, task) for position, task in stream)
         parts = list(_parts(made, split.name))

@@ -8,11 +8,14 @@ import msgspec
 
 from openenv_tasksets.column_path import ColumnPath, PathMissing
 from openenv_tasksets.loaders.rows import Row
+from openenv_tasksets.media_value import NoMedia, data_uri, media_bytes, picture
 from openenv_tasksets.patterns import compile_pattern
+from openenv_tasksets.task_declaration import MediaForm
 
 Read = Callable[[Row], Any]
 
 _NESTED = (dict, list)
+_FORMS: dict[MediaForm, Callable[[Any], Any]] = {"data_uri": data_uri, "bytes": media_bytes, "pil": picture}
 
 
 class Unbindable(Exception):
@@ -68,6 +71,25 @@ def extractor(path: ColumnPath, extract: str) -> Read:
         return found
 
     return read_extract
+
+
+def media_reader(path: ColumnPath, form: MediaForm) -> Read:
+    """Reads an image or sound, or a list of them, in a form; null stays null."""
+    make = _FORMS[form]
+    read = reader(path)
+
+    def shaped(value: Any) -> Any:
+        if isinstance(value, list):
+            return [shaped(each) for each in value]
+        return None if value is None else make(value)
+
+    def read_media(row: Row) -> Any:
+        try:
+            return shaped(read(row))
+        except NoMedia as exc:
+            raise Unbindable(path.text, f"as {form}: {exc}") from None
+
+    return read_media
 
 
 def as_text(value: Any, column: str) -> str:

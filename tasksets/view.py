@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, overload
 
 from openenv_tasksets.index_sequence import Shuffled, compose
-from openenv_tasksets.loaders.errors import SelectionError
-from openenv_tasksets.loaders.order import epoch_key
+from openenv_tasksets.loaders.errors import SelectionError, SplitEndless
+from openenv_tasksets.loaders.order import MAX_SIZE, epoch_key
 from openenv_tasksets.loaders.spelling import nearest
 from openenv_tasksets.split import Split
 from openenv_tasksets.task import Task
@@ -26,7 +26,7 @@ class TaskView(Sequence[Task]):
 
     def __init__(self, split: Split, places: Sequence[int] | None = None, identity: str = "") -> None:
         self._split = split
-        self._places: Sequence[int] = range(len(split)) if places is None else places
+        self._places: Sequence[int] = split.indices if places is None else places
         self._identity = identity
 
     @property
@@ -45,7 +45,18 @@ class TaskView(Sequence[Task]):
         return self._identity
 
     def __len__(self) -> int:
-        return len(self._places)
+        size = self.size
+        if size is None:
+            raise SplitEndless(
+                f"this view of split {self._split.name!r} has no end, so no length; take some: take(1000)"
+            )
+        return size
+
+    @property
+    def size(self) -> int | None:
+        """How many tasks there are; None where there is no end to them."""
+        size = len(self._places)
+        return size if size <= MAX_SIZE else None
 
     @overload
     def __getitem__(self, place: int) -> Task: ...
@@ -53,7 +64,7 @@ class TaskView(Sequence[Task]):
     def __getitem__(self, place: slice) -> "TaskView": ...
     def __getitem__(self, place: int | slice) -> "Task | TaskView":
         if isinstance(place, slice):
-            picked = range(len(self))[place]
+            picked = range(len(self._places))[place]
             return self._picked(picked, f"slice {picked.start} {picked.stop} {picked.step}")
         return self._split.task(self._places[place])
 
@@ -61,30 +72,32 @@ class TaskView(Sequence[Task]):
         return (self._split.task(index) for index in self._places)
 
     def __repr__(self) -> str:
-        return f"<TaskView of {len(self)} of {len(self._split)} tasks of split {self._split.name!r}>"
+        counts = ["endless" if count is None else count for count in (self.size, self._split.size)]
+        return f"<TaskView of {counts[0]} of {counts[1]} tasks of split {self._split.name!r}>"
 
     def select(self, places: Iterable[int]) -> "TaskView":
         """The tasks at these places of this view, in the order given; repeats are allowed.
 
         Raises:
-            SelectionError: A place is outside [0, len(self)).
+            SelectionError: There is no such place.
         """
         chosen = array("q", places)
         for place in chosen:
-            if not 0 <= place < len(self):
-                raise SelectionError(f"no place {place} in a view of {len(self)} tasks; allowed: [0, {len(self)})")
+            if not 0 <= place < len(self._places):
+                count = len(self._places)
+                raise SelectionError(f"no place {place} in a view of {count} tasks; allowed: [0, {count})")
         return self._picked(chosen, f"select {hashlib.blake2b(chosen.tobytes(), digest_size=16).hexdigest()}")
 
     def take(self, count: int) -> "TaskView":
         """The first ``count`` tasks (all of them where there are fewer); ``count`` >= 0."""
         if count < 0:
             raise SelectionError(f"take needs a count of 0 or more, not {count}")
-        return self._picked(range(min(count, len(self))), f"take {count}")
+        return self._picked(range(min(count, len(self._places))), f"take {count}")
 
     def shard(self, index: int, count: int) -> "TaskView":
         """Every ``count``-th task from place ``index`` on, 0 <= index < count. Shards may differ by one task."""
         _check_shard(index, count)
-        return self._picked(range(index, len(self), count), f"shard {index} {count}")
+        return self._picked(range(index, len(self._places), count), f"shard {index} {count}")
 
     def shuffle(self, seed: int = 0) -> "TaskView":
         """All tasks of this view in an order that ``seed`` determines: the same in every process."""

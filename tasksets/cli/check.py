@@ -18,6 +18,7 @@ from openenv_tasksets.loaders.spelling import nearest
 from openenv_tasksets.open_taskset import open_taskset, read_declared
 from openenv_tasksets.split import Split
 from openenv_tasksets.task import Task
+from openenv_tasksets.wire_value import FRAME_BYTES, NoWireForm, wire_bytes
 
 _MOST_ROW_ERRORS = 10
 
@@ -51,7 +52,7 @@ class SplitSummary:
         environment: The environment's id.
         split: The split's name.
         type: train, validation or test.
-        tasks: How many there are.
+        tasks: How many there are; None where there is no end to them.
         checked: How many rows were bound.
         columns: The columns that are read.
         visible: reset() arguments that the agent may see.
@@ -62,7 +63,7 @@ class SplitSummary:
     environment: str
     split: str
     type: str
-    tasks: int
+    tasks: int | None
     checked: int
     columns: tuple[str, ...]
     visible: tuple[str, ...]
@@ -133,6 +134,7 @@ class _Check:
         self.environment = environment
         self.target = target
         self.can_be_made = False
+        self.too_large: set[str] = set()
         self.field = f"environments[{declaration.environments.index(environment)}]"
 
     def run(self, data_dir: Path | None, most_rows: int | None) -> None:
@@ -178,9 +180,29 @@ class _Check:
             )
         return environment
 
+    def fits_a_frame(self, task: Task) -> None:
+        """Note the first task of a split that is too large for a frame."""
+        if task.split in self.too_large:
+            return
+        try:
+            size = wire_bytes(task.arguments())
+        except NoWireForm as exc:
+            self.too_large.add(task.split)
+            self.note(f"split {task.split!r}, index {task.index}: an argument has no wire form ({exc})")
+            return
+        if size > FRAME_BYTES:
+            self.too_large.add(task.split)
+            self.note(
+                f"split {task.split!r}, index {task.index}: its arguments are {size / 2**20:.1f} MiB on the wire, "
+                f"where a frame holds {FRAME_BYTES // 2**20}: an environment behind a URL cannot be reset to it"
+            )
+
     def rows(self, split: Split, most_rows: int | None, environment: type[Any] | None) -> None:
         """Bind rows of one split; what its summary says is taken from the first that can be bound."""
-        count = len(split) if most_rows is None else min(most_rows, len(split))
+        if most_rows is None and split.size is None:
+            self.note(f"split {split.name!r} has no end: only its first 100 rows were bound")
+            most_rows = 100
+        count = len(split) if most_rows is None else min(most_rows, len(split.indices))
         first: Task | None = None
         bound: set[str] = set()
         errors = 0
@@ -193,6 +215,7 @@ class _Check:
                     self.found(exc, f"{self.field}.task")
                 continue
             bound.update(task.arguments())
+            self.fits_a_frame(task)
             if first is None:
                 first = task
                 self.takes(environment, task)
@@ -207,7 +230,7 @@ class _Check:
                 environment=self.environment.id,
                 split=split.name,
                 type=split.type,
-                tasks=len(split),
+                tasks=split.size,
                 checked=count,
                 columns=split.binding.columns,
                 visible=() if first is None else tuple(first.visible),

@@ -222,7 +222,10 @@ def _local(
 
 def _picked(indices: Sequence[int], offset: int, limit: int | None) -> Sequence[int]:
     from openenv_tasksets.loaders.errors import SelectionError
+    from openenv_tasksets.loaders.order import MAX_SIZE
 
+    if limit is None and len(indices) > MAX_SIZE:
+        raise SelectionError("the split has no end; say with --limit how many tasks to play")
     if not len(indices):
         raise SelectionError("there is no task to play: the split is empty, or no task passes --where")
     picked = indices[offset:][:limit]

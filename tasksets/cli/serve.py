@@ -245,11 +245,11 @@ def _host(taskset: "Taskset", settings: "HostSettings", consent: "Consent") -> "
 
 def _described(host: "Host", url: str) -> str:
     taskset = host.taskset
-    sizes = {name: taskset.num_tasks(name) for name in taskset}
-    splits = ", ".join(f"{name} ({size:,} tasks)" for name, size in sizes.items())
+    sizes = {name: taskset.split(name).size for name in taskset}
+    splits = ", ".join(f"{name} ({'endless' if size is None else f'{size:,}'} tasks)" for name, size in sizes.items())
     told = f"{host.id}: {url}\n  splits: {splits}; default: {taskset.default_split}"
     # The default split first, but a reset() on an empty one would be refused.
-    example = next((name for name in (taskset.default_split, *sizes) if sizes[name]), None)
+    example = next((name for name in (taskset.default_split, *sizes) if sizes[name] != 0), None)
     if example is None:
         return f"{told}\n  there is no task"
     return (

@@ -40,7 +40,8 @@ def show(
             write(encode_json(_described(task, hidden)).decode())
     else:
         _write_table(list(tasks), hidden)
-    say(f"{len(tasks):,} of {len(view):,} tasks of split {name!r} of {taskset.environment.id}")
+    count = "endless" if view.size is None else f"{view.size:,}"
+    say(f"{len(tasks):,} of {count} tasks of split {name!r} of {taskset.environment.id}")
 
 
 def _described(task: "Task", hidden: bool) -> dict[str, Any]:

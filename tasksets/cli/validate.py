@@ -67,7 +67,8 @@ def _write(report: "Report") -> None:
     for finding in report.findings:
         write(str(finding))
     for each in () if report.findings else report.splits:
-        write(f"{each.environment}, split {each.split} ({each.type}): {each.tasks:,} tasks, {each.checked:,} bound")
+        tasks = "endless" if each.tasks is None else f"{each.tasks:,}"
+        write(f"{each.environment}, split {each.split} ({each.type}): {tasks} tasks, {each.checked:,} bound")
         for name in ("columns", "visible", "hidden", "public"):
             write(f"  {name}: {', '.join(getattr(each, name)) or '-'}")
     for note in report.notes:

@@ -52,7 +52,7 @@ def narrow_all(taskset: Taskset, conditions: Sequence[str]) -> Taskset:
         return taskset
     for name in taskset:
         taskset = taskset.with_view(narrow(taskset[name], conditions))
-    if not taskset.num_tasks(taskset.default_split):
+    if taskset.split().is_empty:
         raise SelectionError(f"no task of split {taskset.default_split!r} passes {', '.join(conditions)}")
     return taskset
 

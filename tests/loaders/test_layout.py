@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from openenv_tasksets.loaders.errors import SourceError
-from openenv_tasksets.loaders.layout import file_format, split_files
+from openenv_tasksets.loaders.layout import file_format, split_files, split_format
 
 
 def make_folder(root, paths, card=None):
@@ -189,7 +189,7 @@ def test_data_files_keep_the_order_given_and_name_a_file_once():
         ("dat/a.jsonl", "dat/a.jsonl: no such file .*split 'test'.*did you mean 'data/a.jsonl'"),
         ("data", "data: no such file .*it is a folder: write 'data/\\*\\*'"),
         ("x/*.jsonl", "split 'test': no file matches 'x/\\*.jsonl'. There are: 'data/a.jsonl'"),
-        ("notes.txt", "notes.txt: not a file of rows; rows are read from .parquet, .jsonl"),
+        ("notes.pdf", "notes.pdf: not a file of rows; rows are read from .parquet, .jsonl"),
         ("../a.jsonl", "must be a path below"),
         ("/etc/a.jsonl", "must be a path below"),
         ("", "must be a path below"),
@@ -201,7 +201,58 @@ def test_data_files_keep_the_order_given_and_name_a_file_once():
 )
 def test_a_pattern_that_names_nothing_says_so(pattern, message):
     with pytest.raises(SourceError, match=message):
-        split_files(["data/a.jsonl", "notes.txt"], data_files={"test": [pattern]})
+        split_files(["data/a.jsonl", "notes.pdf"], data_files={"test": [pattern]})
+
+
+BESIDE = {
+    "a logo": ["train.parquet", "logo.png"],
+    "notes": ["rows.jsonl", "LICENSE.txt"],
+    "one of each": ["a.arrow", "b.png", "c.txt", "d.tar"],
+    "more rows than pictures": ["a.csv", "b.csv", "x/1.png"],
+}
+
+
+@pytest.mark.parametrize("paths", BESIDE.values(), ids=BESIDE.keys())
+def test_what_only_lies_beside_tables_is_left_out_as_datasets_leaves_it_out(tmp_path, paths):
+    from datasets import load_dataset_builder
+
+    make_folder(tmp_path, paths)
+    splits = split_files(paths)
+
+    module = load_dataset_builder(str(tmp_path), cache_dir=str(tmp_path / ".cache")).__module__.rpartition(".")[2]
+    formats = {file_format(path) for files in splits.values() for path in files}
+    assert formats == {module}
+
+
+@pytest.mark.parametrize(
+    "paths", [["rows.jsonl", "1.png", "2.png"], ["a.png", "b.wav"], ["a.png", "a.txt"], ["a.tar", "b.txt"]]
+)
+def test_what_datasets_would_guess_is_asked(paths):
+    with pytest.raises(SourceError, match="more than one format"):
+        split_files(paths)
+
+
+def test_metadata_goes_with_the_images_beside_it():
+    paths = ["test/metadata.csv", "test/1.png", "train/a/2.jpg", "train/a/metadata.csv"]
+
+    splits = split_files(paths)
+
+    assert splits == {"train": ("train/a/2.jpg", "train/a/metadata.csv"), "test": ("test/1.png", "test/metadata.csv")}
+    assert [split_format(files) for files in splits.values()] == ["image", "image"]
+    assert split_files(["metadata.csv"]) == {"train": ("metadata.csv",)}
+
+
+def test_the_folders_of_a_saved_dataset_are_its_splits():
+    saved = ["dataset_info.json", "state.json", "data-00000-of-00002.arrow", "data-00001-of-00002.arrow"]
+    paths = [f"{split}/{name}" for split in ("hard", "test") for name in saved]
+
+    splits = split_files(["dataset_dict.json", "notes.arrow", *paths, "hard/cache-1a2b.arrow"])
+
+    assert splits == {
+        "test": ("test/data-00000-of-00002.arrow", "test/data-00001-of-00002.arrow"),
+        "hard": ("hard/data-00000-of-00002.arrow", "hard/data-00001-of-00002.arrow"),
+    }
+    assert split_files(saved) == {"train": ("data-00000-of-00002.arrow", "data-00001-of-00002.arrow")}
 
 
 def test_a_split_in_two_formats_is_refused_with_the_way_out():
@@ -214,8 +265,8 @@ def test_splits_may_differ_in_format():
 
 
 def test_a_folder_without_rows_says_what_there_is():
-    with pytest.raises(SourceError, match=r"no files of rows; .*There are: 'environment.yaml', 'readme.txt'"):
-        split_files(["environment.yaml", "readme.txt"])
+    with pytest.raises(SourceError, match=r"no files of rows; .*There are: 'environment.yaml', 'readme.rst'"):
+        split_files(["environment.yaml", "readme.rst"])
     with pytest.raises(SourceError, match=r"no files of rows; .*There are none"):
         split_files([])
 
@@ -246,6 +297,14 @@ def test_a_pattern_of_many_stars_does_not_take_long():
         ("a.json", "json"),
         ("a.v2.csv.gz", "csv"),
         ("a.tsv", "tsv"),
+        ("a.txt.gz", "text"),
+        ("a.arrow", "arrow"),
+        ("a.tar", "webdataset"),
+        ("a.tar.gz", None),
+        ("a.PNG", "image"),
+        ("a.jpeg", "image"),
+        ("a.flac", "audio"),
+        ("a.CSV", None),
         ("a.parquet.gz", None),
         ("a.jsonl.bak", None),
         ("parquet", None),

@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from openenv_tasksets.loaders.errors import SourceError
+from openenv_tasksets.loaders.layout import _FORMATS
 from openenv_tasksets.loaders.load import LOADERS, list_files, open_rows, read_card
 
 
@@ -45,7 +46,7 @@ def test_every_format_gives_the_same_rows(folder, name):
 
 
 def test_every_format_has_a_loader(folder):
-    assert set(LOADERS) == {"parquet", "json", "csv", "tsv"}
+    assert set(LOADERS) == set(_FORMATS.values())
 
 
 @pytest.mark.parametrize(
@@ -53,7 +54,7 @@ def test_every_format_has_a_loader(folder):
     [
         ([], "at least one file"),
         (["a.jsonl", "a.csv"], "cannot be read as the rows of one split: a.jsonl, a.csv"),
-        (["a.txt"], "cannot be read as the rows of one split: a.txt"),
+        (["a.pdf"], "cannot be read as the rows of one split: a.pdf"),
         (["../other.jsonl"], "must be a path below"),
         (["/etc/x.jsonl"], "must be a path below"),
         (["gone.jsonl"], "gone.jsonl: cannot be opened"),

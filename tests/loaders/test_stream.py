@@ -19,6 +19,17 @@ from openenv_tasksets.loaders.stream_state import reshard
 
 SIZE = 200
 ROWS = ListRows([{"id": number} for number in range(SIZE)])
+
+
+class ColdRows(ListRows):
+    """Rows that are not at hand, so that they are read ahead."""
+
+    def is_hot(self, index):
+        return False
+
+
+SOURCES = {"hot": ROWS, "cold": ColdRows([{"id": number} for number in range(SIZE)])}
+sources = st.sampled_from(sorted(SOURCES))
 ORDERS = {
     "shuffled": Order(SIZE, "shuffled", "an identity"),
     "sequential": Order(SIZE, "sequential", "an identity"),
@@ -39,9 +50,10 @@ def take(stream, count):
     return [next(stream) for _ in range(count)]
 
 
-def test_a_stream_hands_out_each_position_with_its_row_over_the_ends_of_epochs():
+@pytest.mark.parametrize("source", SOURCES)
+def test_a_stream_hands_out_each_position_with_its_row_over_the_ends_of_epochs(source):
     for kind, order in ORDERS.items():
-        with RowStream(ROWS, order, stop=3 * SIZE + 5) as stream:
+        with RowStream(SOURCES[source], order, stop=3 * SIZE + 5) as stream:
             assert list(stream) == expected(kind, range(3 * SIZE + 5))
         assert not reading_threads()
 
@@ -71,13 +83,13 @@ def test_shards_share_the_positions_out(kind, start, length, count):
 
 
 @settings(deadline=None, max_examples=30)
-@given(orders, st.lists(st.integers(0, 150), max_size=6), st.integers(1, 4))
-def test_a_stream_resumed_again_and_again_loses_and_repeats_nothing(kind, runs, count):
+@given(sources, orders, st.lists(st.integers(0, 150), max_size=6), st.integers(1, 4))
+def test_a_stream_resumed_again_and_again_loses_and_repeats_nothing(source, kind, runs, count):
     """The state goes through JSON into a new stream each time."""
     shard = {"shard_index": count - 1, "shard_count": count}
     state, found = None, []
     for length in runs:
-        with RowStream(ROWS, ORDERS[kind], **shard) as stream:
+        with RowStream(SOURCES[source], ORDERS[kind], **shard) as stream:
             if state is not None:
                 stream.load_state_dict(json.loads(state))
             found += take(stream, length)
@@ -124,15 +136,15 @@ def test_a_state_saved_while_positions_are_handed_out_again_still_holds_the_rest
 
 
 @settings(deadline=None, max_examples=40)
-@given(orders, st.randoms(use_true_random=False), st.lists(st.integers(1, 5), min_size=1, max_size=5))
-def test_uneven_shards_with_episodes_in_flight_survive_every_change_of_their_number(kind, chance, counts):
+@given(sources, orders, st.randoms(use_true_random=False), st.lists(st.integers(1, 5), min_size=1, max_size=5))
+def test_uneven_shards_with_episodes_in_flight_survive_every_change_of_their_number(source, kind, chance, counts):
     """Each stage runs its shards unevenly far, loses what was in flight, and goes on with another number."""
     done, states = Counter(), [RowStream(ROWS, ORDERS[kind]).state_dict()]
     for count in counts:
         saved = []
         for shard, state in enumerate(reshard(states, count)):
             own = {"shard_index": shard, "shard_count": count}
-            with RowStream(ROWS, ORDERS[kind], acknowledge=True, **own) as stream:
+            with RowStream(SOURCES[source], ORDERS[kind], acknowledge=True, **own) as stream:
                 stream.load_state_dict(state)
                 out = take(stream, chance.randint(0, 60))
                 chance.shuffle(out)
@@ -180,9 +192,13 @@ def test_only_what_is_out_can_be_finished():
 class Faulty:
     """Rows of which some cannot be read; ``healed`` ones can the next time."""
 
-    def __init__(self, broken, heals=False):
+    def __init__(self, broken, heals=False, hot=False):
         self.broken = set(broken)
         self.heals = heals
+        self.hot = hot
+
+    def is_hot(self, index):
+        return self.hot
 
     def read_many(self, indices):
         for index in indices:
@@ -193,11 +209,12 @@ class Faulty:
         return [{"id": index} for index in indices]
 
 
+@pytest.mark.parametrize("hot", [False, True])
 @pytest.mark.parametrize("kind", sorted(ORDERS))
-def test_an_error_is_raised_at_its_own_position_and_the_stream_stays_there(kind):
+def test_an_error_is_raised_at_its_own_position_and_the_stream_stays_there(kind, hot):
     order = ORDERS[kind]
     broken = order.locate(123)[1]
-    with RowStream(Faulty({broken}), order) as stream:
+    with RowStream(Faulty({broken}, hot=hot), order) as stream:
         assert take(stream, 123) == expected(kind, range(123))
         for _ in range(2):
             with pytest.raises(SourceError, match=f"row {broken} is broken") as caught:
@@ -208,9 +225,10 @@ def test_an_error_is_raised_at_its_own_position_and_the_stream_stays_there(kind)
         assert take(stream, 70) == expected(kind, range(124, 194))
 
 
-def test_a_passing_error_is_gone_when_the_stream_is_read_on():
+@pytest.mark.parametrize("hot", [False, True])
+def test_a_passing_error_is_gone_when_the_stream_is_read_on(hot):
     broken = ORDERS["shuffled"].locate(60)[1]
-    with RowStream(Faulty({broken}, heals=True), ORDERS["shuffled"], stop=SIZE) as stream:
+    with RowStream(Faulty({broken}, heals=True, hot=hot), ORDERS["shuffled"], stop=SIZE) as stream:
         take(stream, 60)
         with pytest.raises(SourceError):
             next(stream)
@@ -272,8 +290,9 @@ def test_an_interrupted_with_block_ends_the_thread_and_leaves_a_true_state():
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-def test_a_forked_process_reads_on_with_a_thread_of_its_own():
-    with RowStream(ROWS, ORDERS["shuffled"]) as stream:
+@pytest.mark.parametrize("source", SOURCES)
+def test_a_forked_process_reads_on_with_a_thread_of_its_own(source):
+    with RowStream(SOURCES[source], ORDERS["shuffled"]) as stream:
         take(stream, 20)
         reading, writing = os.pipe()
         child = os.fork()
@@ -300,6 +319,9 @@ def test_what_is_read_ahead_is_bounded():
         def __init__(self):
             self.read = 0
 
+        def is_hot(self, index):
+            return False
+
         def read_many(self, indices):
             self.read += len(indices)
             return [{"text": "x" * 100_000 + str(index)} for index in indices]
@@ -310,6 +332,53 @@ def test_what_is_read_ahead_is_bounded():
             next(stream)
             assert rows.read <= taken + 40
         assert rows.read < 300
+
+
+def test_rows_at_hand_are_read_a_few_at_a_time_and_not_ahead():
+    class AtHand:
+        def __init__(self):
+            self.read = []
+
+        def is_hot(self, index):
+            return True
+
+        def read_many(self, indices):
+            self.read.append(threading.current_thread())
+            return [{"id": index} for index in indices]
+
+    rows = AtHand()
+    with RowStream(rows, Order(10**6, "shuffled", "")) as stream:
+        for taken in range(1, 1000):
+            next(stream)
+            assert len(rows.read) <= taken // 16 + 1
+        [reader] = reading_threads()
+    assert set(rows.read) == {threading.current_thread()} != {reader}
+
+
+def test_names_of_rows_at_hand_do_not_run_ahead_without_bound():
+    order = Order(10**9, "sequential", "")
+    counted = []
+
+    class Counting:
+        size, stop, identity = order.size, order.stop, order.identity
+
+        def batch(self, at):
+            counted.append(len(at))
+            return order.batch(at)
+
+        def window_end(self, position):
+            return None
+
+    class Endless:
+        def is_hot(self, index):
+            return True
+
+        def read_many(self, indices):
+            return [{} for _ in indices]
+
+    with RowStream(Endless(), Counting(), ahead_bytes=1 << 20) as stream:
+        take(stream, 100)
+    assert sum(counted) < 5000
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from openenv_tasksets.loaders.block_order import BlockOrder
 from openenv_tasksets.loaders.errors import SourceError
 from openenv_tasksets.loaders.order import Order, positions
 from openenv_tasksets.loaders.parquet import ParquetRows
-from openenv_tasksets.loaders.stream_batches import MOST_ROWS, WINDOW_BYTES, batches
+from openenv_tasksets.loaders.stream_batches import MOST_ROWS, WINDOW_BYTES, batches, read_deferred
 
 BLOCK, BLOCKS = 50, 23
 SIZE = BLOCK * BLOCKS - 17
@@ -24,6 +24,9 @@ class OneBlock:
         self.text = text
         self.fetched = []
 
+    def is_hot(self, index):
+        return False
+
     def read_many(self, indices):
         for index in indices:
             if self.fetched[-1:] != [index // BLOCK]:
@@ -33,6 +36,7 @@ class OneBlock:
 
 def read(rows, order, own, ahead_bytes=1 << 20):
     found = list(batches(rows, order, (), own, ahead_bytes))
+    found = [read_deferred(rows, batch.items) if batch.is_deferred else batch for batch in found]
     assert all(batch.error is None for batch in found)
     return [each for batch in found for each in batch.items]
 
@@ -114,3 +118,17 @@ def test_an_error_comes_behind_the_rows_before_it():
     found = list(batches(Broken(), Order(SIZE, "sequential", ""), (), range(SIZE), 1 << 20))
     assert [position for batch in found for position, _, _ in batch.items] == list(range(40))
     assert [type(batch.error) for batch in found] == [type(None), SourceError]
+
+
+@pytest.mark.parametrize("kind", sorted(ORDERS))
+def test_a_window_with_one_row_not_at_hand_is_read_as_a_whole(kind):
+    """Elsewhere a few rows are asked for all; the first and the last are among them."""
+
+    class AllButOne(OneBlock):
+        def is_hot(self, index):
+            return index != 30
+
+    found = list(batches(AllButOne(), ORDERS[kind](), (), range(SIZE), 1 << 20))
+    deferred = [batch.is_deferred for batch in found for _, index, _ in batch.items if index == 30]
+    assert deferred == [kind == "sequential"]
+    assert any(batch.is_deferred for batch in found)

@@ -306,3 +306,47 @@ def test_a_row_that_cannot_be_bound_is_named_by_file_split_row_and_column_but_no
 def test_deeply_nested_json_text_is_an_error_of_the_row() -> None:
     error = unbindable({"json": ["x"], "reset": {"a": "x"}}, {"x": "[" * 200_000})
     assert "not valid JSON" in str(error)
+
+
+PIXEL = (
+    b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x00\x00\x00\x00:~\x9bU\x00\x00\x00\n"
+    b"IDATx\x9cc`\x00\x00\x00\x02\x00\x01H\xaf\xa4q\x00\x00\x00\x00IEND\xaeB`\x82"
+)
+IMAGE = {"bytes": PIXEL, "path": "1.png"}
+
+
+class TestImages:
+    def bound(self, make_taskset, row, form, column="image"):
+        task = {"reset": {"shown": {"column": column, "as": form} if form else column}, "visible": ["shown"]}
+        return make_taskset([row], task).task("train", 0).visible["shown"]
+
+    def test_reach_reset_in_the_form_declared(self, make_taskset):
+        row = {"image": IMAGE}
+        uri = self.bound(make_taskset, row, "data_uri")
+        assert uri.startswith("data:image/png;base64,iVBORw0KGgo")
+        assert self.bound(make_taskset, row, "bytes") == PIXEL
+        picture = self.bound(make_taskset, row, "pil")
+        assert (picture.format, picture.size) == ("PNG", (1, 1))
+        assert self.bound(make_taskset, row, None) == IMAGE
+        for form in ("data_uri", "bytes"):
+            for value in (PIXEL, uri):
+                assert self.bound(make_taskset, {"image": value}, form) == self.bound(make_taskset, row, form)
+
+    def test_may_be_several_or_none(self, make_taskset):
+        row = {"turns": [{"image": IMAGE}, {"image": None}], "images": [IMAGE, PIXEL], "none": None}
+        assert self.bound(make_taskset, row, "bytes", "turns.image") == [PIXEL, None]
+        assert self.bound(make_taskset, row, "bytes", "images") == [PIXEL, PIXEL]
+        assert self.bound(make_taskset, row, "pil", "none") is None
+
+    @pytest.mark.parametrize(
+        ("value", "form", "message"),
+        [
+            ({"bytes": None, "path": "a.png"}, "bytes", "as bytes: the struct holds only the path of a file"),
+            ("secret", "data_uri", "as data_uri: text is no image or sound"),
+            (b"secret", "pil", "as pil: Pillow cannot read the image: UnidentifiedImageError"),
+        ],
+    )
+    def test_that_are_none_are_said_without_their_value(self, make_taskset, value, form, message):
+        with pytest.raises(RowError, match=rf"row 0\), column 'image': {message}") as caught:
+            self.bound(make_taskset, {"image": value}, form)
+        assert "secret" not in str(caught.value)

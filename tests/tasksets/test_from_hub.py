@@ -23,6 +23,7 @@ from openenv_tasksets.loaders.errors import (
     RevisionNotFound,
     SelectionError,
     SourceError,
+    SourceNotInstalled,
 )
 from openenv_tasksets.loaders.hub import Hub
 from openenv_tasksets.loaders.reference import DatasetReference
@@ -227,9 +228,15 @@ class TestRowsElsewhere:
             Taskset.from_hub("bob/bound", hub=hub)
 
     def test_rows_made_by_code_are_not_looked_for(self, hub, elsewhere):
-        elsewhere("{source: puzzles}")
-        with pytest.raises(SourceError, match="dataset.source 'puzzles': rows made by code"):
+        elsewhere("{source: gone}")
+        with pytest.raises(SourceNotInstalled, match="source 'gone' is not installed"):
             Taskset.from_hub("bob/bound", hub=hub)
+
+    def test_rows_made_by_code_are_made_here(self, hub, elsewhere, tmp_path):
+        elsewhere("{source: puzzles}")
+        assert list(Taskset.from_hub("bob/bound", hub=hub)) == ["train"]
+        with pytest.raises(SourceError, match="its rows are made by code, so there are no files of them"):
+            Taskset.from_hub("bob/bound", hub=hub, lock=tmp_path / "taskset.lock")
 
 
 class TestMistakes:

@@ -5,6 +5,7 @@ import io
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 from sample_taskset import ENVIRONMENT, WITHOUT_IDS, row, shards, write_files
 
 from openenv_tasksets.loaders.errors import (
@@ -13,6 +14,7 @@ from openenv_tasksets.loaders.errors import (
     SourceError,
 )
 from openenv_tasksets.open_inventory import open_inventory
+from openenv_tasksets.task import Hidden, Task
 from openenv_tasksets.task_hash import task_hash
 from openenv_tasksets.taskset import Taskset
 
@@ -34,6 +36,22 @@ def test_tasks_are_those_of_the_taskset_whole_or_in_parts(tmp_path):
     assert inventory.read_part("train", first, 0, parts) == inventory.count("train", first) == 2
     assert inventory.read_part("train", second, 2, parts) == 1
     assert parts == whole
+
+
+@pytest.mark.parametrize("form", ["bytes", "pil"])
+def test_an_image_is_hashed_as_its_bytes_whatever_its_form(tmp_path, form):
+    content = io.BytesIO()
+    Image.new("RGB", (2, 2)).save(content, "PNG")
+    table = pa.table({"image": [{"bytes": content.getvalue(), "path": "1.png"}]})
+    (tmp_path / "data").mkdir()
+    pq.write_table(table, tmp_path / "data" / "train-00000-of-00001.parquet")
+    task = f"    task: {{reset: {{shown: {{column: image, as: {form}}}}}}}\n"
+    start, end = ENVIRONMENT.index("    task:"), ENVIRONMENT.index("    frameworks:")
+    (tmp_path / "environment.yaml").write_text(ENVIRONMENT[:start] + task + ENVIRONMENT[end:])
+
+    hidden = Hidden({"shown": content.getvalue()})
+    expected = Task("train-0", "train", 0, 0, {}, {}, hidden, Hidden({}))
+    assert open_inventory(tmp_path).read_split("train") == {"train-0": task_hash(expected)}
 
 
 class TestRowErrors:

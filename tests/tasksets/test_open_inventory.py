@@ -51,7 +51,7 @@ class TestFolder:
 
     def test_rows_made_by_code_have_no_files(self, tmp_path):
         text = ENVIRONMENT.replace("    task:", "    dataset: {source: sums}\n    task:")
-        with pytest.raises(SourceError, match="rows made by code"):
+        with pytest.raises(SourceError, match="rows are made by code"):
             open_inventory(write_files(tmp_path, {"environment.yaml": text.encode()}))
 
 

@@ -105,6 +105,12 @@ def test_an_argument_is_an_identifier_that_every_server_can_pass(name):
             "reset.a: exactly one of column, template, value is needed; no key 'valu'; did you mean 'value'?",
         ),
         ({"value": 1, "extract": "x"}, "reset.a: extract works on a column, not on a value; leave it out"),
+        ({"value": 1, "as": "pil"}, "reset.a: as works on a column, not on a value; leave it out"),
+        (
+            {"column": "x", "as": "bytes", "extract": "x"},
+            "reset.a.as: goes with a whole column, not with extract; leave one of them out",
+        ),
+        ({"column": "x", "as": "png"}, "reset.a.as: expected 'data_uri', 'bytes' or 'pil'; got 'png'"),
         ({"column": "x", "extrakt": "x"}, "reset.a.extrakt: unknown key 'extrakt'; did you mean 'extract'?"),
         ({"column": ""}, "reset.a.column: expected a column's name; got ''"),
         (None, "reset.a: expected a column's name, or a mapping with one of column, template, value; got nothing"),

@@ -1,6 +1,7 @@
 """Tasksets from folders and from rows in memory."""
 
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -317,12 +318,6 @@ def test_two_environments_and_none_named_lists_the_choices(tmp_path: Path) -> No
     assert Taskset.from_path(tmp_path, environment="others").environment.id == "others"
 
 
-def test_rows_made_by_code_cannot_come_from_a_folder(tmp_path: Path) -> None:
-    (tmp_path / "environment.yaml").write_text(YAML.replace("- id: sums", "- id: sums\n    dataset: {source: puzzles}"))
-    with pytest.raises(SourceError, match="rows made by code"):
-        Taskset.from_path(tmp_path)
-
-
 def test_a_split_may_be_ordered_by_blocks(folder: Path) -> None:
     (folder / "environment.yaml").write_text(YAML.replace("      id: key", "      id: key\n      order: blocks"))
     taskset = Taskset.from_path(folder)
@@ -370,3 +365,19 @@ def test_what_is_at_hand_is_known_before_it_is_read(folder: Path) -> None:
     assert not split.ids_are_read
     taskset.index_of("train", taskset.task("train", 0).id)
     assert split.ids_are_read
+
+
+def test_a_dataset_of_datasets_is_bound():
+    from datasets import Dataset, DatasetDict
+
+    dataset = Dataset.from_list(numbered(3))
+    one = Taskset.from_dataset(dataset, declaration())
+    both = Taskset.from_dataset(DatasetDict(b=dataset, a=dataset.select([2])), declaration())
+
+    assert list(one) == ["train"]
+    assert [one.task("train", n) for n in range(3)] == list(Taskset.from_rows(numbered(3), declaration())["train"])
+    assert [(split, len(both[split])) for split in both] == [("b", 3), ("a", 1)]
+    assert one.split().identity == Taskset.from_dataset(Dataset.from_list(numbered(3)), declaration()).split().identity
+    assert pickle.loads(pickle.dumps(one)).task("train", 1) == one.task("train", 1)
+    with pytest.raises(SourceError, match="a stream has no random access"):
+        Taskset.from_dataset(dataset.to_iterable_dataset(), declaration())

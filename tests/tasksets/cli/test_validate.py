@@ -287,6 +287,23 @@ def test_the_json_report_has_findings_and_splits(tasksets, taskset):
     assert "an id is text or a whole number, not null" in finding["message"]
 
 
+def test_a_row_too_large_for_a_frame_is_a_note(tasksets, taskset):
+    def grow(rows):
+        rows[3]["question"] = "x" * (17 << 20)
+        rows[4]["question"] = "x" * (18 << 20)
+
+    rewrite(taskset, "train", grow)
+
+    result = tasksets("validate", taskset)
+
+    assert result.code == 0
+    assert result.err.count("MiB") == 1
+    assert (
+        "split 'train', index 3: its arguments are 17.0 MiB on the wire, where a frame holds 16: "
+        "an environment behind a URL cannot be reset to it\n"
+    ) in result.err
+
+
 @pytest.mark.parametrize("rows", ["some", "-1", "1.5"])
 def test_a_number_of_rows_is_a_whole_number_or_all(tasksets, taskset, rows):
     result = tasksets("validate", taskset, "--rows", rows)

@@ -1,0 +1,1 @@
+"""Puzzles without end: reasoning-gym's, made when they are asked for."""
