@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -70,6 +70,11 @@ class MixedSplit(Split):
             return self._parts.starts[part] + self._parts.splits[part].index_of(own)
         except TaskNotFound as exc:
             raise self._no_id(task_id) from exc
+
+    @property
+    def ids_are_read(self) -> bool:
+        """Whether every part's are."""
+        return all(split.ids_are_read for split in self._parts.splits)
 
     def passing(self, where: Where) -> "NDArray[np.bool_]":
         """Whether the task at each index passes: what each part says of its own."""
@@ -193,7 +198,7 @@ class _MixedBinding:
     def bind(self, row: Row, index: int, place: RowPlace) -> Task:
         part, own = self.parts.find(place.row)
         task = self.parts.splits[part].bind(own, row)
-        return replace(task, id=self._id(part, task.id), split=place.split, index=index)
+        return msgspec.structs.replace(task, id=self._id(part, task.id), split=place.split, index=index)
 
     def task_id(self, row: Row, place: RowPlace) -> str:
         part, own = self.parts.find(place.row)
