@@ -9,6 +9,7 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 
 from openenv_tasksets.loaders.errors import TasksetError
 from openenv_tasksets.loaders.parquet import ParquetRows
@@ -68,7 +69,8 @@ class StoreBuilder:
     def _run(self) -> None:
         if sys.platform == "linux":
             # Of this thread alone: on Linux each has its own.
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+            with suppress(OSError):
+                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
         try:
             if self._store is None:
                 for file in self._rows.files:
