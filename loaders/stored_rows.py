@@ -197,6 +197,10 @@ class StoredRows:
         head = self._store.head()
         return Unpacker(self.parquet.form.types if head is None else head.types)
 
+    def _stored(self, index: int) -> Row | None:
+        packed = self._store.row(*self._split.layout.find(index))
+        return None if packed is None else self._unpacked(packed)
+
     def _unpacked(self, packed: bytes | memoryview) -> Row | None:
         """The row; None where it has no form in Python, which Parquet says better."""
         try:
@@ -210,8 +214,10 @@ class StoredRows:
         self._reads += len(indices)
         if before < self._split.build_after_rows <= self._reads:
             self.build()
-        if self._builder is not None:
-            self._builder.want(group)
+        if self._builder is not None and self._builder.write_next(group):
+            rows = [self._stored(index) for index in indices]
+            if None not in rows:
+                return [row for row in rows if row is not None]
         return self.parquet.read_many(indices)
 
 
