@@ -17,7 +17,7 @@ import struct
 import threading
 import time
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -42,7 +42,9 @@ _STEP = 0x9E3779B1
 _UNREADABLE = (OSError, struct.error, OverflowError, ValueError)
 _PAIR = struct.Struct("=IIII")
 _TABLES_BYTES = 8 << 20
-_pread, _crc32 = os.pread, zlib.crc32
+_crc32 = zlib.crc32
+# Not on Windows, where there are no stores.
+_pread: Callable[[int, int, int], bytes] = getattr(os, "pread", None)  # type: ignore[assignment]
 _LOOK_AGAIN_S = 0.2
 _RUN_BYTES = 4 << 20
 
@@ -181,11 +183,11 @@ class RowStore:
         if block is None:
             return None
         try:
-            table = os.pread(block.descriptor, ENTRY.size * (count + 1), block.table_at + ENTRY.size * place)
+            table = _pread(block.descriptor, ENTRY.size * (count + 1), block.table_at + ENTRY.size * place)
             ends = list(ENTRY.iter_unpack(table))
             first = ends[0][0]
             last = next((n for n in range(2, len(ends)) if ends[n][0] - first > _RUN_BYTES), len(ends))
-            content = memoryview(os.pread(block.descriptor, ends[last - 1][0] - first, block.rows_at + first))
+            content = memoryview(_pread(block.descriptor, ends[last - 1][0] - first, block.rows_at + first))
         except (*_UNREADABLE, IndexError) as exc:
             self._drop(group, exc)
             return None

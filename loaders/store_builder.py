@@ -9,6 +9,7 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 
 from openenv_tasksets.loaders.errors import TasksetError
 from openenv_tasksets.loaders.parquet import ParquetRows
@@ -23,6 +24,8 @@ _NICENESS = 10
 _TRY_AGAIN_S = 2.0
 _END_S = 2.0
 _ROOM_BYTES = 64 << 20
+_QUICK_BYTES = 64 << 20
+_PATIENCE_S = 1.0
 _running: "weakref.WeakSet[StoreBuilder]" = weakref.WeakSet()
 
 
@@ -43,6 +46,8 @@ class StoreBuilder:
         self._lock = lock
         self._wanted: deque[int] = deque(maxlen=64)
         self._stopping = threading.Event()
+        self._writing = False
+        self._written = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="openenv-tasksets-store", daemon=True)
 
     def start(self) -> None:
@@ -50,9 +55,23 @@ class StoreBuilder:
         _running.add(self)
         self._thread.start()
 
-    def want(self, group: int) -> None:
-        """Take this row group next: somebody has just read from it."""
+    def write_next(self, group: int) -> bool:
+        """Take this row group next, and wait for it, where that is no longer than to decode it.
+
+        Whoever reads at random would decode most row groups many times over, and be in the way of this.
+
+        Returns:
+            Whether the store has it.
+        """
+        store, asked = self._store, self._rows.groups[group]
         self._wanted.append(group)
+        if store is None or not self._writing or asked.size > _QUICK_BYTES or asked.file.at_hand() is None:
+            return False
+        if not self._thread.is_alive():  # in a forked process, whose lock may be held for ever
+            return False
+        with self._written:
+            self._written.wait_for(lambda: group in store or not self._writing, _PATIENCE_S)
+        return group in store
 
     def stop(self, timeout_s: float | None = None) -> None:
         """End after the piece that is being written; what is not whole does not count."""
@@ -68,7 +87,8 @@ class StoreBuilder:
     def _run(self) -> None:
         if sys.platform == "linux":
             # Of this thread alone: on Linux each has its own.
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+            with suppress(OSError):
+                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
         try:
             if self._store is None:
                 for file in self._rows.files:
@@ -92,11 +112,19 @@ class StoreBuilder:
         while not store.is_complete and not self._stopping.is_set():
             try:
                 with StoreWriter(store, lock=self._lock) as writer:
+                    self._writing = True
                     self._write_all(store, writer)
                 return
             except StoreBusy:
                 self._stopping.wait(_TRY_AGAIN_S)
                 store.refresh()
+            finally:
+                self._writing = False
+                self._say_written()
+
+    def _say_written(self) -> None:
+        with self._written:
+            self._written.notify_all()
 
     def _write_all(self, store: RowStore, writer: StoreWriter) -> None:
         store.keep_head(Head(self._rows.columns, self._rows.form.types, self._names(), len(self._rows)))
@@ -113,6 +141,7 @@ class StoreBuilder:
             group.file.bring()
             before = writer.size
             writer.write(number, self._packed(number))
+            self._say_written()
             room -= writer.size - before
 
     def _names(self) -> tuple[str, ...]:

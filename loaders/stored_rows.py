@@ -17,12 +17,14 @@ from openenv_tasksets.loaders.errors import SourceError
 from openenv_tasksets.loaders.files import ByteSources
 from openenv_tasksets.loaders.row_layout import VERSION, Layout, key_of
 from openenv_tasksets.loaders.row_unpack import Unpacker
-from openenv_tasksets.loaders.rows import Row
+from openenv_tasksets.loaders.rows import Row, ValueRange
 from openenv_tasksets.loaders.spelling import nearest
 from openenv_tasksets.loaders.store import RowStore
 from openenv_tasksets.loaders.stores import Stores
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from openenv_tasksets.loaders.parquet import ParquetRows
     from openenv_tasksets.loaders.store_builder import StoreBuilder
 
@@ -110,6 +112,9 @@ class StoredRows:
             group, place = layout.find(first)
             most = min(_RUN_ROWS, layout.groups[group][1] - place, len(indices) - start)
             count = next((n for n in range(1, most) if indices[start + n] != first + n), most)
+            if count == 1:
+                found.append(self[first])
+                continue
             packed = self._store.run(group, place, count)
             for each in packed or ():
                 row = self._unpacked(each)
@@ -146,6 +151,14 @@ class StoredRows:
             SourceChanged: A file changed since it was opened.
         """
         return self.parquet.column(name)
+
+    def column_ranges(self, name: str) -> "list[ValueRange | None]":
+        """What the footers say of a column's values in each row group."""
+        return self.parquet.column_ranges(name)
+
+    def column_block(self, name: str, block: int) -> "pa.ChunkedArray":
+        """A column's values in one row group, as ``ParquetRows`` has them."""
+        return self.parquet.column_block(name, block)
 
     def location(self, index: int) -> str:
         """File and row within it: ``main/test-00000.parquet, row 17``."""
@@ -184,6 +197,10 @@ class StoredRows:
         head = self._store.head()
         return Unpacker(self.parquet.form.types if head is None else head.types)
 
+    def _stored(self, index: int) -> Row | None:
+        packed = self._store.row(*self._split.layout.find(index))
+        return None if packed is None else self._unpacked(packed)
+
     def _unpacked(self, packed: bytes | memoryview) -> Row | None:
         """The row; None where it has no form in Python, which Parquet says better."""
         try:
@@ -197,8 +214,10 @@ class StoredRows:
         self._reads += len(indices)
         if before < self._split.build_after_rows <= self._reads:
             self.build()
-        if self._builder is not None:
-            self._builder.want(group)
+        if self._builder is not None and self._builder.write_next(group):
+            rows = [self._stored(index) for index in indices]
+            if None not in rows:
+                return [row for row in rows if row is not None]
         return self.parquet.read_many(indices)
 
 

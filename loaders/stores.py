@@ -67,6 +67,8 @@ class Stores:
         Raises:
             SourceError: The variable is not a size.
         """
+        if not hasattr(os, "pread"):  # on Windows
+            limit_bytes = 0
         if limit_bytes is None:
             limit_bytes = limit_from_environment()
         return cls(default_cache() / "rows", DEFAULT_LIMIT_BYTES if limit_bytes is None else limit_bytes)

@@ -230,6 +230,19 @@ class TestFaults:
             rows[ROWS]
         assert server.fired == 1
 
+    def test_a_signed_address_whose_time_is_over_is_asked_for_anew(self, server):
+        rows = ParquetRows.of(far(server))
+        for file in rows.files:
+            file._far._address = file._far._address.replace("Signature=", "Signature=0")
+        server.reset_log()
+
+        assert rows[0] == EXPECTED[0]
+        assert [(request.origin, request.status) for request in server.requests] == [
+            ("cdn", 403),
+            ("api", 302),
+            ("cdn", 206),
+        ]
+
     def test_files_that_do_not_arrive_leave_reading_as_it_was(self, server, tmp_path):
         rows = StoredRows.open(far(server), Stores(tmp_path / "rows"), small_bytes=0)
         server.fail("500", every=True, matching=lambda request: request.range is None)
