@@ -6,7 +6,9 @@ TasksetError
 ├── HubError              what the Hub does not give
 │   ├── RepositoryNotFound  there is none, or no right to read it: check the name, log in, ask for access
 │   ├── RevisionNotFound  no such branch, tag or commit: the message names near ones
-│   └── HubUnavailable    no usable answer, or offline and not in the cache: try again, or go online
+│   ├── HubUnavailable    no usable answer, or offline and not in the cache: try again, or go online
+│   └── HeadMoved, WriteRefused (loaders.hub_commit)  somebody else's commit came first; no right to write
+├── SecretFound (tasksets.secret_scan)  what looks like a secret would have been published
 ├── LockInvalid, LockDrift (tasksets.lock, lock_check)  a lock that cannot be read, or that no longer holds
 ├── SourceError           files that cannot be found or read as rows
 │   └── SourceChanged     a file is no longer the one that was opened: open the taskset again

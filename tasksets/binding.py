@@ -17,7 +17,6 @@ from openenv_tasksets.declaration import (
     TemplateArgument,
     ValueArgument,
 )
-from openenv_tasksets.draft import draft_task
 from openenv_tasksets.loaders.errors import DeclarationError, Issue, RowError
 from openenv_tasksets.loaders.rows import Row
 from openenv_tasksets.loaders.spelling import nearest
@@ -270,6 +269,8 @@ class _Compiler:
             return lambda row: {TASK_COLUMN: read_task(row)}
         if not self.all_columns:
             return dict
+        from openenv_tasksets.draft import draft_task
+
         self._issue(
             "reset",
             "nothing says how a row becomes a task: there is no column 'openenv_reset' or 'task'. "

@@ -7,24 +7,23 @@ schema. They hold no import strings: code comes from an installed package, an im
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, Self, get_args
 
 from pydantic import (
     AfterValidator,
     BeforeValidator,
     Field,
+    ModelWrapValidatorHandler,
     PlainSerializer,
     PrivateAttr,
     TypeAdapter,
-    ValidationError,
-    ValidationInfo,
     ValidatorFunctionWrapHandler,
     WrapValidator,
-    field_validator,
+    model_validator,
 )
 
 from openenv_tasksets.dataset_declaration import DatasetDeclaration
-from openenv_tasksets.declaration_issues import Mistake, mistake, raise_all, raise_with, unknown_name
+from openenv_tasksets.declaration_issues import Mistake, checked_with, member, mistake, unknown_name
 from openenv_tasksets.declared_field import PROSE, Declared, Json, Many, Parsed, Text
 from openenv_tasksets.issue_list import shown
 from openenv_tasksets.loaders.errors import Issue, SelectionError
@@ -144,13 +143,8 @@ def _splits(value: Any) -> tuple[SplitDeclaration, ...]:
         types = _SplitTypes.validate_python(value)
         return tuple(SplitDeclaration(name=name, type=kind) for name, kind in types.items())
     # The names are compared as given, so that one wrong name does not hide a repeated one.
-    repeated = list(_repeated_splits(value)) if isinstance(value, list | tuple) else []
-    try:
-        splits = _SplitList.validate_python(value)
-    except ValidationError as exc:
-        raise_with(repeated, exc)
-    raise_all(repeated)
-    return splits
+    repeated = _repeated_splits(value) if isinstance(value, list | tuple) else ()
+    return checked_with(repeated, _SplitList.validate_python, value)
 
 
 def _repeated_splits(splits: Iterable[Any]) -> Iterator[Mistake]:
@@ -199,35 +193,27 @@ class EnvironmentDeclaration(Declared):
     reward: DeclaredReward = Field(default=None, description="What rewards mean.")
     frameworks: Frameworks = Field(description="Which frameworks can play the tasks, and how.")
 
-    @field_validator("task", mode="wrap")
+    @model_validator(mode="wrap")
     @classmethod
-    def _orders_its_splits(cls, value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
-        # The names are compared as given, so that another mistake in the task does not hide an unknown split.
-        splits = {split.name: split.type for split in info.data.get("splits", ())}
-        mistakes = list(_unknown_splits(value, splits)) if splits else []
-        try:
-            task = handler(value)
-        except ValidationError as exc:
-            raise_with(mistakes, exc)
-        raise_all(mistakes)
-        return task
+    def _orders_its_splits(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        return checked_with(_unknown_splits(value), handler, value)
 
 
-def _unknown_splits(task: Any, splits: Mapping[str, object]) -> Iterator[Mistake]:
-    order = task.get("order") if isinstance(task, Mapping) else getattr(task, "order", None)
-    for name in order if isinstance(order, Mapping) else ():
-        if isinstance(name, str) and name not in splits and SPLIT_NAME.fits(name):
-            yield ("order", name), unknown_name("no split", name, splits)
+def _unknown_splits(environment: Any) -> Iterator[Mistake]:
+    # The names are compared as given, so that no other mistake hides an unknown split.
+    splits = member(environment, "splits")
+    order = member(member(environment, "task"), "order")
+    if not isinstance(order, Mapping) or not isinstance(splits, Mapping | list | tuple):
+        return
+    names = {name: None for each in splits if isinstance(name := getattr(each, "name", each), str)}
+    for name in order if names else ():
+        if isinstance(name, str) and name not in names and SPLIT_NAME.fits(name):
+            yield ("task", "order", name), unknown_name("no split", name, names)
 
 
 def _unique_ids(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
     # The ids are compared as given, so that one wrong environment does not hide a repeated id elsewhere.
-    mistakes = list(_repeated_ids(value)) if isinstance(value, list | tuple) else []
-    try:
-        environments = handler(value)
-    except ValidationError as exc:
-        raise_with(mistakes, exc)
-    raise_all(mistakes)
+    environments = checked_with(_repeated_ids(value) if isinstance(value, list | tuple) else (), handler, value)
     if not environments:
         raise mistake("expected at least one environment; got none")
     return environments
@@ -236,7 +222,7 @@ def _unique_ids(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
 def _repeated_ids(environments: Iterable[Any]) -> Iterator[Mistake]:
     first: dict[str, int] = {}
     for index, each in enumerate(environments):
-        given = each.get("id") if isinstance(each, Mapping) else getattr(each, "id", None)
+        given = member(each, "id")
         if isinstance(given, str) and first.setdefault(given.lower(), index) != index:
             message = f"the id {shown(given)} is that of environments[{first[given.lower()]}] too (in any case)"
             yield (index, "id"), mistake(message)

@@ -3,7 +3,7 @@
 import difflib
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Annotated, Any, NoReturn, Union, get_args, get_origin
+from typing import Annotated, Any, NoReturn, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
@@ -26,6 +26,7 @@ _MOST_CANDIDATES = 40
 _MOST_GUESSES = 25
 
 Mistake = tuple[Sequence[Step], PydanticCustomError]
+Checked = TypeVar("Checked")
 
 
 def mistake(message: str) -> PydanticCustomError:
@@ -57,7 +58,29 @@ def raise_all(mistakes: Iterable[Mistake]) -> None:
         raise ValidationError.from_exception_data("declaration", details)
 
 
-def raise_with(mistakes: Iterable[Mistake], error: ValidationError) -> NoReturn:
+def checked_with(mistakes: Iterable[Mistake], check: Callable[[Any], Checked], value: Any) -> Checked:
+    """The checked value; its own mistakes and those found beside are raised as one error.
+
+    Args:
+        mistakes: Those of ``value`` as it was given; found first, so that none hides another.
+        check: Gives the typed value.
+        value: What is checked.
+    """
+    beside = list(mistakes)
+    try:
+        checked = check(value)
+    except ValidationError as exc:
+        _raise_with(beside, exc)
+    raise_all(beside)
+    return checked
+
+
+def member(value: Any, name: str) -> Any:
+    """What a part has under a name, checked already or not yet; None where it has nothing."""
+    return value.get(name) if isinstance(value, Mapping) else getattr(value, name, None)
+
+
+def _raise_with(mistakes: Iterable[Mistake], error: ValidationError) -> NoReturn:
     """Raise one error that holds what ``error`` does, and more mistakes beside."""
     details = [InitErrorDetails(type=each, loc=tuple(steps), input=None) for steps, each in mistakes]
     for each in error.errors(include_url=False):

@@ -18,12 +18,13 @@ Part = Taskset | tuple[Taskset, Weight]
 
 
 class Mixture(Taskset):
-    """Made by ``Taskset.mixture``; it has the splits that all parts have, and runs as the first part does.
+    """It has the splits that all parts have, and runs as the first part does.
 
     ``loaders.mixing`` says how positions are assigned to parts, and whose algorithm it is.
 
     Args:
-        parts: The parts by name, or in a list that names them 0, 1, and so on.
+        parts: ``{name: (taskset, weight)}``; without a weight it is 1. A list names its parts 0, 1 and so on. The
+            name begins the ids of the part's tasks: ``math/train-17``.
         exhaustion: ``repeat``: a part that was met as a whole is met again, shuffled anew. ``stop``: the stream
             ends where the first part would begin again.
         shuffle_seed: Another number mixes in another order.
@@ -106,7 +107,7 @@ class Mixture(Taskset):
         """
         raise SelectionError(
             f"a mixture cannot be narrowed to {view!r}: narrow its parts, as in "
-            "Taskset.mixture({'math': math.with_view(math['train'].where(level=3)), ...})"
+            "Mixture({'math': math.with_view(math['train'].where(level=3)), ...})"
         )
 
 

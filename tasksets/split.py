@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
-from tqdm import tqdm
 
 from openenv_tasksets.binding import Binds, RowPlace
 from openenv_tasksets.index_sequence import block_starts, compose
@@ -196,6 +195,8 @@ class Split:
         return RowPlace(self.name, row_index, self.rows.location)
 
     def _with_progress(self, values: Iterable[Value], what: str) -> Iterator[Value]:
+        from tqdm import tqdm
+
         # Only on a terminal, and only once it has taken a second.
         yield from tqdm(values, total=len(self.rows), desc=f"{self.name}: {what}", unit=" rows", delay=1, disable=None)
 

@@ -1,11 +1,11 @@
 """The ``task:`` block: how a row becomes a task, and who may see what of it."""
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, TypeAdapter, ValidationInfo, field_validator
+from pydantic import Field, ModelWrapValidatorHandler, TypeAdapter, field_validator, model_validator
 
-from openenv_tasksets.declaration_issues import mistake, raise_all, unknown_name
+from openenv_tasksets.declaration_issues import Mistake, checked_with, member, mistake, raise_all, unknown_name
 from openenv_tasksets.declared_field import Boolean, Declared, Integer, Json, Many, Number, Parsed, Text
 from openenv_tasksets.declared_pattern import LONGEST_PATTERN, why_refused
 from openenv_tasksets.issue_list import shown
@@ -189,20 +189,23 @@ class TaskDeclaration(Declared):
     )
     limits: Limits = Field(default_factory=Limits, description="Most steps and seconds of an episode.")
 
-    @field_validator("visible")
+    @model_validator(mode="wrap")
     @classmethod
-    def _names_arguments(cls, visible: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        reset = info.data.get("reset")
-        if isinstance(reset, Mapping) and reset:
-            raise_all(
-                ((index,), unknown_name("no reset argument", name, reset))
-                for index, name in enumerate(visible)
-                if name not in reset
-            )
-        return visible
+    def _names_arguments(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        return checked_with(_unknown_arguments(value), handler, value)
 
     def order_for(self, split: SplitDeclaration) -> OrderKind:
         """The declared order of a split, or the default for its type."""
         if isinstance(self.order, str):
             return self.order
         return self.order.get(split.name, "shuffled" if split.type == "train" else "sequential")
+
+
+def _unknown_arguments(task: Any) -> Iterator[Mistake]:
+    # The names are compared as given, so that a wrong argument does not hide an unknown one.
+    reset, visible = member(task, "reset"), member(task, "visible")
+    if not isinstance(reset, Mapping) or not isinstance(visible, list | tuple):
+        return
+    for index, name in enumerate(visible if reset else ()):
+        if isinstance(name, str) and name not in reset and COLUMN.fits(name):
+            yield ("visible", index), unknown_name("no reset argument", name, reset)

@@ -1,8 +1,8 @@
-"""What a taskset is for trainers: a stream, a table, torch datasets, mixtures. ``Taskset`` inherits it."""
+"""What a taskset is for trainers: a stream, a table, torch datasets. ``Taskset`` inherits it."""
 
 import threading
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from openenv_tasksets.loaders.order import positions
@@ -13,8 +13,6 @@ from openenv_tasksets.task import Task
 if TYPE_CHECKING:
     import datasets
 
-    from openenv_tasksets.mixture import Exhaustion, Part
-    from openenv_tasksets.taskset import Taskset
     from openenv_tasksets.to_torch import TaskRows, TaskTable
 
 
@@ -27,27 +25,6 @@ class TasksetStreams:
     @abstractmethod
     def split(self, name: str | None = None) -> Split:
         """The split, opened; None means the default one."""
-
-    @staticmethod
-    def mixture(
-        parts: "Mapping[str, Part] | Sequence[Part]", *, exhaustion: "Exhaustion" = "repeat", shuffle_seed: int = 0
-    ) -> "Taskset":
-        """A taskset that mixes several of one environment in exact proportions: see ``loaders.mixing`` for how.
-
-        Args:
-            parts: ``{name: (taskset, weight)}``; without a weight it is 1. A list names its parts 0, 1 and so on.
-                The name begins the ids of the part's tasks: ``math/train-17``.
-            exhaustion: ``repeat``: a part that was met as a whole is met again, shuffled anew. ``stop``: the stream
-                ends where the first part would begin again.
-            shuffle_seed: Another number mixes in another order.
-
-        Raises:
-            SelectionError: There is no part, a name or weight is none, the parts run in different environments or
-                have no split in common.
-        """
-        from openenv_tasksets.mixture import Mixture
-
-        return Mixture(parts, exhaustion=exhaustion, shuffle_seed=shuffle_seed)
 
     def stream(
         self,

@@ -1,21 +1,23 @@
 """``Taskset.to_torch``: a split as torch datasets, map-style and iterable. Nothing else imports torch."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from torch.utils.data import Dataset, IterableDataset, get_worker_info
 
 from openenv_tasksets.loaders.errors import StateRefused
 from openenv_tasksets.loaders.stream import Stream
 from openenv_tasksets.task import Task
-from openenv_tasksets.taskset_streams import TasksetStreams
 from openenv_tasksets.trainer_row import TrainerRows
+
+if TYPE_CHECKING:
+    from openenv_tasksets.taskset_streams import TasksetStreams
 
 
 class TaskTable(Dataset):  # type: ignore[misc]  # torch is not there where types are checked
     """Some positions of a split, as plain dicts; see ``Taskset.to_torch``."""
 
-    def __init__(self, taskset: TasksetStreams, split: str, positions: range, hidden: Sequence[str]) -> None:
+    def __init__(self, taskset: "TasksetStreams", split: str, positions: range, hidden: Sequence[str]) -> None:
         self._taskset = taskset
         self._split = split
         self._hidden = tuple(hidden)
@@ -45,7 +47,7 @@ class TaskTable(Dataset):  # type: ignore[misc]  # torch is not there where type
 class TaskRows(IterableDataset):  # type: ignore[misc]  # torch is not there where types are checked
     """The positions of one shard, shared out among a DataLoader's workers; see ``Taskset.to_torch``."""
 
-    def __init__(self, taskset: TasksetStreams, split: str, hidden: Sequence[str], walk: Mapping[str, Any]) -> None:
+    def __init__(self, taskset: "TasksetStreams", split: str, hidden: Sequence[str], walk: Mapping[str, Any]) -> None:
         self._taskset = taskset
         self._split = split
         self._hidden = tuple(hidden)

@@ -4,6 +4,7 @@ import atexit
 import ipaddress
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +23,11 @@ os.environ.update(
 )
 for _name in ("HF_TOKEN", "HF_ENDPOINT", "HUGGING_FACE_HUB_TOKEN", "OPENENV_MODE", "ENABLE_WEB_INTERFACE"):
     os.environ.pop(_name, None)
+
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # As in a job in the background: the processes that tests interrupt would inherit it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class NetworkRefused(RuntimeError):

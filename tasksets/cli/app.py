@@ -1,5 +1,6 @@
 """The command: its subcommands, its logging, and the one table from an error to an exit code."""
 
+import errno
 import logging
 import os
 import sys
@@ -9,8 +10,10 @@ from typing import Annotated
 
 import typer
 
+from openenv_tasksets.cli.cache import cache
 from openenv_tasksets.cli.console import say, write
 from openenv_tasksets.cli.diff import diff
+from openenv_tasksets.cli.export import export
 from openenv_tasksets.cli.init import init
 from openenv_tasksets.cli.lock import lock
 from openenv_tasksets.cli.push import push
@@ -27,11 +30,11 @@ _EPILOG = """Data goes to stdout, everything else to stderr.
 \b
 Exit codes:
     0  done
-    1  an error in what was given; or nobody reads stdout any more
+    1  an error in what was given; or stdout cannot be written, or is read no more
     2  a command line that cannot be understood
     3  a bug in this program, with its traceback
     4  run: some episodes ended in an error
-    5  diff: some task differs
+    5  diff, verify: some task differs
   130  interrupted
 """
 
@@ -41,6 +44,7 @@ _EXIT_CODES: dict[type[BaseException], int] = {
     KeyboardInterrupt: 130,
     Exception: 3,
 }
+_NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS))
 
 app = typer.Typer(
     name="tasksets",
@@ -51,7 +55,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=_EPILOG,
 )
-for _command in (init, validate, show, serve, run, push, verify, lock, diff, schema):
+for _command in (init, validate, show, serve, run, push, verify, export, lock, diff, cache, schema):
     app.command(no_args_is_help=_command is not schema)(_command)
 
 
@@ -95,11 +99,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001 - the outermost border of the process
         code = _report(exc)
     try:
-        sys.stdout.flush()
-    except BrokenPipeError:
+        # There is none where the shell closed it.
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as exc:
         # The interpreter flushes once more at its end; there must be something to flush into.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = code or _EXIT_CODES[BrokenPipeError]
+        code = code or _report(exc)
     return code
 
 
@@ -107,6 +113,9 @@ def _report(exc: BaseException) -> int:
     code = next(_EXIT_CODES[kind] for kind in type(exc).__mro__ if kind in _EXIT_CODES)
     if isinstance(exc, TasksetError):
         say(exc.message)
+    elif isinstance(exc, OSError) and exc.errno in _NO_ROOM:
+        say(f"{exc.filename or 'output'} cannot be written: {exc.strerror}")
+        return _EXIT_CODES[TasksetError]
     elif code == _EXIT_CODES[Exception]:
         traceback.print_exception(exc)
         say("this is a bug in tasksets: please report it with the lines above")

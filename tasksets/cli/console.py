@@ -18,7 +18,9 @@ def write(text: str) -> None:
 
 def say(text: str) -> None:
     """A line for the person at the terminal."""
-    print(text, file=sys.stderr, flush=True)
+    # Without a stderr, print() would take stdout.
+    if sys.stderr is not None:
+        print(text, file=sys.stderr, flush=True)
 
 
 def ignored_keys(declaration: "Declaration") -> list[str]:

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from openenv_tasksets.cli.options import TARGET_HELP, AllowExecution, AllowSecret, Conditions, DataDir, SplitName
+from openenv_tasksets.cli.options import (
+    TARGET_HELP,
+    AllowExecution,
+    AllowSecret,
+    CacheLimit,
+    Conditions,
+    DataDir,
+    SplitName,
+)
 
 if TYPE_CHECKING:
     from openenv_tasksets.consent import Consent
@@ -73,6 +81,7 @@ def serve(
     shuffle_seed: _ShuffleSeed = 0,
     strict_reset: _StrictReset = False,
     mode: _Mode = "simulation",
+    cache_limit: CacheLimit = None,
     allow_execution: AllowExecution = None,
     allow_secret: AllowSecret = None,
     allow_remote: _AllowRemote = False,
@@ -93,7 +102,7 @@ def serve(
     _check_address(host, allow_remote)
     settings = HostSettings(max_sessions, unseeded, start_position, strict_reset)
     consent = Consent(frozenset(allow_execution or ()), frozenset(allow_secret or ()))
-    tasksets = _open(targets, environment or (), data_dir, split, shuffle_seed, where or ())
+    tasksets = _open(targets, environment or (), data_dir, split, shuffle_seed, where or (), cache_limit)
     hosts = [_host(taskset, settings, consent) for taskset in tasksets]
     app = create_app(hosts, mode=mode)
 
@@ -127,6 +136,7 @@ def _open(
     split: str | None,
     shuffle_seed: int,
     where: Sequence[str],
+    cache_limit: int | None,
 ) -> list["Taskset"]:
     """The tasksets of the wanted environments, in the order of the files."""
     from openenv_tasksets.cli.console import ignored_keys, say
@@ -144,7 +154,14 @@ def _open(
             raise SelectionError(f"no environment {name!r}{nearest(name, offered)}")
     return [
         narrow_all(
-            open_taskset(one.target, environment=name, split=split, data_dir=data_dir, shuffle_seed=shuffle_seed),
+            open_taskset(
+                one.target,
+                environment=name,
+                split=split,
+                data_dir=data_dir,
+                shuffle_seed=shuffle_seed,
+                cache_limit=cache_limit,
+            ),
             where,
         )
         for one in declared

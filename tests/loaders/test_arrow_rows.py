@@ -113,6 +113,7 @@ def test_integers_of_64_bits_are_always_accepted(values):
     [
         ([1, 1.5], "row 0: column 'x': a value of type int would come back from Parquet's double as another"),
         ([1, "a"], "row 0 and those after it: column 'x' holds values of several types"),
+        ([dt.time(0), -6.3e16], "row 0 and those after it: column 'x': not every value is time64[us]"),
         ([2**70], "column 'x' holds integers beyond 64 bits; store them as text"),
         ([-1, 2**63], "column 'x' holds integers beyond 64 bits"),
         ([(1, 2)], "a value of type tuple would come back"),

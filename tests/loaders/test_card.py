@@ -63,7 +63,9 @@ def test_front_matter_is_found_behind_blanks_and_marks(newline):
         ("- {config_name: a, <<: {data_dir: x}}", "'<<' would change"),
         ("- {config_name: [a}", "README.md: not valid YAML at line 4"),
         ("- config_name: *nobody", "not valid YAML at line 4"),
-        ("- config_name: " + "[" * 100_000, "YAML nested more than 64 deep"),
+        # Newer versions of libyaml have a bound of their own, and look further ahead than to the first event.
+        ("- config_name: " + "[" * 100_000, "nested more than 64 deep|exceeded maximum nesting depth"),
+        ("- config_name: " + "[" * 65 + "]" * 65, "YAML nested more than 64 deep"),
         ("- ? {a: b}\n  : c", "README.md"),
     ],
 )

@@ -178,6 +178,16 @@ def test_a_wrong_order_does_not_hide_an_unknown_split():
     ]
 
 
+def test_a_wrong_split_does_not_hide_one_that_an_order_names_in_vain():
+    task = {"order": {"trian": "shuffled", "test": "blocks"}}
+    found = mistakes(**environment(splits=["train", "test", "a b", {}], task=task))
+    assert [each.split(";")[0].split(" (")[0] for each in found] == [
+        "task.order.trian: no split 'trian'",
+        "splits[2]: expected a split's name",
+        "splits[3]: expected a split's name",
+    ]
+
+
 def test_what_is_no_splits_name_is_one_mistake_in_an_order():
     (message,) = mistakes(**environment(splits=["train"], task={"order": {"a b": "blocks"}}))
     assert message.startswith('task.order["a b"]: expected a split\'s name')

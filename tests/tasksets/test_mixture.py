@@ -12,7 +12,6 @@ from openenv_tasksets.loaders.errors import SelectionError, StateRefused, TaskNo
 from openenv_tasksets.mixture import Mixture
 from openenv_tasksets.server.host import Host
 from openenv_tasksets.task_provider import TaskProvider
-from openenv_tasksets.taskset import Taskset
 
 MATH = [{"key": f"m{i}", "q": f"{i}+{i}?", "a": str(2 * i), "level": i % 3, "only": i} for i in range(40)]
 WORDS = [{"word": f"w{i}", "reversed": f"{i}w", "level": i % 3} for i in range(25)]
@@ -50,7 +49,7 @@ def words(make_taskset: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def mixture(math: Any, words: Any) -> Any:
-    return Taskset.mixture({"math": (math, 0.75), "words": (words, 0.25)})
+    return Mixture({"math": (math, 0.75), "words": (words, 0.25)})
 
 
 def test_its_tasks_are_those_of_the_parts_with_ids_of_their_own(mixture: Any, math: Any, words: Any) -> None:
@@ -91,21 +90,21 @@ def test_a_stream_resumes_and_belongs_to_its_mixture(mixture: Any, math: Any, wo
         stream.load_state_dict(state)
         assert found + [(position, task.id) for position, task in stream] == whole
     others = [
-        Taskset.mixture({"math": (math, 3), "words": (words, 2)}),
-        Taskset.mixture({"math": (math, 3), "words": words}, shuffle_seed=1),
-        Taskset.mixture({"math": (math, 3), "words": words}, exhaustion="stop"),
-        Taskset.mixture({"sums": (math, 3), "words": words}),
+        Mixture({"math": (math, 3), "words": (words, 2)}),
+        Mixture({"math": (math, 3), "words": words}, shuffle_seed=1),
+        Mixture({"math": (math, 3), "words": words}, exhaustion="stop"),
+        Mixture({"sums": (math, 3), "words": words}),
     ]
     for other in others:
         with pytest.raises(StateRefused, match="this state is of another stream"):
             other.stream().load_state_dict(state)
-    Taskset.mixture({"math": (math, 3), "words": words}).stream().load_state_dict(state)
+    Mixture({"math": (math, 3), "words": words}).stream().load_state_dict(state)
 
 
 def test_parts_repeat_or_the_stream_stops_with_the_first(mixture: Any, math: Any, words: Any) -> None:
     met = Counter(mixture.locate("train", position)[1] for position in range(4 * 200))
     assert min(met.values()) >= 8
-    short = Taskset.mixture({"math": (math, 1), "words": (words, 1)}, exhaustion="stop")
+    short = Mixture({"math": (math, 1), "words": (words, 1)}, exhaustion="stop")
     with short.stream() as stream:
         tasks = [task for _, task in stream]
     assert len({task.id for task in tasks}) == len(tasks)
@@ -145,7 +144,7 @@ def test_views_filter_on_what_is_public_in_all_parts(mixture: Any) -> None:
 
 def test_narrowed_parts_and_mixtures_can_be_mixed(mixture: Any, math: Any, words: Any) -> None:
     narrow = math.with_view(math["train"].where(level=1))
-    both = Taskset.mixture([(narrow, 2), (Taskset.mixture([words]), 1)])
+    both = Mixture([(narrow, 2), (Mixture([words]), 1)])
     ids = [task.id for task in both["train"]]
     assert ids[:2] == ["0/m1", "0/m4"]
     assert ids[-1] == "1/0/train-24"
@@ -171,7 +170,7 @@ def test_its_rows_can_be_read_and_found(mixture: Any) -> None:
     assert len(split.rows) == 65
     assert split.rows.project([]) is split.rows
     assert list(split.rows.block_starts) == [0, 40]
-    again = Taskset.mixture(mixture.parts).split("train")
+    again = Mixture(mixture.parts).split("train")
     assert split.rows.fingerprint == again.rows.fingerprint
     assert split.identity != again.identity
 
@@ -196,26 +195,26 @@ def test_parts_of_other_environments_are_refused(math: Any, make_taskset: Any) -
 
     openenv = {"package": "other", "environment": "other"}
     with pytest.raises(SelectionError, match=r"'a' and 'b' differ in frameworks.openenv; .* with EnvironmentMixture"):
-        Taskset.mixture({"a": math, "b": other(frameworks={"openenv": openenv})})
+        Mixture({"a": math, "b": other(frameworks={"openenv": openenv})})
     with pytest.raises(SelectionError, match=r"differ in task\.limits"):
-        Taskset.mixture({"a": math, "b": other(limits={"max_steps": 7})})
+        Mixture({"a": math, "b": other(limits={"max_steps": 7})})
     with pytest.raises(SelectionError, match="differ in reward"):
-        Taskset.mixture({"a": math, "b": other(reward={"range": [0, 5]})})
+        Mixture({"a": math, "b": other(reward={"range": [0, 5]})})
 
 
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda math, _: Taskset.mixture({}), "needs at least one part"),
-        (lambda math, _: Taskset.mixture({"a/b": math}), "text without '/'"),
-        (lambda math, _: Taskset.mixture({"": math}), "text without '/'"),
-        (lambda math, _: Taskset.mixture({"a": (math, 0)}), "a weight is a number above 0, not 0"),
+        (lambda math, _: Mixture({}), "needs at least one part"),
+        (lambda math, _: Mixture({"a/b": math}), "text without '/'"),
+        (lambda math, _: Mixture({"": math}), "text without '/'"),
+        (lambda math, _: Mixture({"a": (math, 0)}), "a weight is a number above 0, not 0"),
         (
-            lambda math, _: Taskset.mixture([math], exhaustion="cycle"),
+            lambda math, _: Mixture([math], exhaustion="cycle"),
             "unknown exhaustion 'cycle'; allowed: repeat, stop",
         ),
         (
-            lambda math, make: Taskset.mixture([math, make({"dev": WORDS}, {"reset": {"prompt": "word"}})]),
+            lambda math, make: Mixture([math, make({"dev": WORDS}, {"reset": {"prompt": "word"}})]),
             "no split in",
         ),
     ],
@@ -228,4 +227,4 @@ def test_what_is_no_mixture_is_refused(math: Any, make_taskset: Any, make: Any, 
 def test_a_mixture_with_an_empty_part_has_no_positions(math: Any, make_taskset: Any) -> None:
     empty = make_taskset({"train": []}, {"reset": {"prompt": "word", "answer": "reversed"}})
     with pytest.raises(TaskNotFound, match="no tasks, so it has no positions"):
-        Taskset.mixture([math, empty]).stream()
+        Mixture([math, empty]).stream()

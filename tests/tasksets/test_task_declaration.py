@@ -71,6 +71,15 @@ def test_visible_names_arguments_where_they_are_named():
     ]
 
 
+def test_a_wrong_argument_does_not_hide_an_unknown_one_that_is_visible():
+    found = mistakes(reset={"prompt": {}, "answer": "a"}, visible=["prompt", "promt", 3])
+    assert [each.split(";")[0] for each in found] == [
+        "visible[1]: no reset argument 'promt'",
+        "reset.prompt: exactly one of column, template, value is needed",
+        "visible[2]: expected a column's name",
+    ]
+
+
 @pytest.mark.parametrize("name", ["seed", "split", "index", "task_id", "episode_id", "class"])
 def test_an_argument_may_have_the_name_of_a_selector(name):
     assert name in TaskDeclaration(reset={name: "c"}).reset

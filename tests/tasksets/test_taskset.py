@@ -333,6 +333,17 @@ def test_a_split_may_be_ordered_by_blocks(folder: Path) -> None:
         assert sorted(taskset.locate(name, position)[1] for position in range(size, 2 * size)) == list(range(size))
 
 
+def test_an_order_of_a_split_that_only_the_files_could_tell_is_refused(folder: Path) -> None:
+    (folder / "environment.yaml").write_text(
+        YAML.replace("      id: key", "      id: key\n      order: {tets: shuffled}")
+    )
+    with pytest.raises(DeclarationError) as caught:
+        Taskset.from_path(folder)
+    (issue,) = caught.value.issues
+    assert (issue.path, issue.line) == ("environments[0].task.order.tets", 6)
+    assert issue.message == "no split 'tets'; did you mean 'test'? There are: 'train', 'test'"
+
+
 def test_a_drafted_block_can_be_pasted(tmp_path: Path) -> None:
     (tmp_path / "environment.yaml").write_text(
         YAML.split("    task:")[0] + "    frameworks:" + YAML.split("    frameworks:")[1]

@@ -1,9 +1,11 @@
 """The command as a whole: exit codes, what goes where, and a quick ``--help``."""
 
+import errno
 import os
 import subprocess
 import sys
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 
@@ -101,6 +103,39 @@ def test_a_reader_that_goes_away_ends_it_quietly(taskset):
 
     assert process.returncode == 1
     assert talk == ""
+
+
+@pytest.mark.parametrize("words", [["schema"], ["--help"], ["show"]])
+def test_a_full_disk_is_said_in_a_line_and_no_bug(taskset, words):
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("this system has no device that is always full")
+    words = [*words, str(taskset)] if words == ["show"] else words
+    with full.open("w") as stdout:
+        done = subprocess.run([*COMMAND, *words], stdout=stdout, stderr=subprocess.PIPE, text=True, timeout=60)
+
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == f"output cannot be written: {os.strerror(errno.ENOSPC)}"
+    assert "Traceback" not in done.stderr
+
+
+def test_without_a_stdout_it_does_its_work(tmp_path, taskset):
+    done = closed("1", "init", str(taskset), "--output", str(tmp_path / "draft.yaml"))
+
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False)
+    assert (tmp_path / "draft.yaml").exists()
+
+
+def test_without_a_stderr_what_is_said_does_not_go_among_the_data(tmp_path):
+    done = closed("2", "show", str(tmp_path / "missing"))
+
+    assert (done.returncode, done.stdout) == (1, "")
+
+
+def closed(descriptor: str, *words: str) -> "subprocess.CompletedProcess[str]":
+    """The command, started by a shell that closes one of its descriptors."""
+    shell = ["sh", "-c", f'exec "$@" {descriptor}>&-', "sh", *COMMAND, *words]
+    return subprocess.run(shell, capture_output=True, text=True, timeout=60)
 
 
 def test_help_needs_no_heavy_import():

@@ -204,4 +204,4 @@ def test_a_folder_without_rows_is_an_error(tasksets, tmp_path):
     result = tasksets("init", tmp_path)
 
     assert result.code == 1
-    assert "no files of rows" in result.err
+    assert f"{tmp_path}: no files of rows" in result.err
