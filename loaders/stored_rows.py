@@ -17,12 +17,14 @@ from openenv_tasksets.loaders.errors import SourceError
 from openenv_tasksets.loaders.files import ByteSources
 from openenv_tasksets.loaders.row_layout import VERSION, Layout, key_of
 from openenv_tasksets.loaders.row_unpack import Unpacker
-from openenv_tasksets.loaders.rows import Row
+from openenv_tasksets.loaders.rows import Row, ValueRange
 from openenv_tasksets.loaders.spelling import nearest
 from openenv_tasksets.loaders.store import RowStore
 from openenv_tasksets.loaders.stores import Stores
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from openenv_tasksets.loaders.parquet import ParquetRows
     from openenv_tasksets.loaders.store_builder import StoreBuilder
 
@@ -146,6 +148,19 @@ class StoredRows:
             SourceChanged: A file changed since it was opened.
         """
         return self.parquet.column(name)
+
+    def column_ranges(self, name: str) -> "Sequence[ValueRange | None]":
+        """What the footers say of a column's values in each row group."""
+        return self.parquet.column_ranges(name)
+
+    def column_block(self, name: str, block: int) -> "pa.ChunkedArray":
+        """A column's values in one row group, read from the files without the other columns.
+
+        Raises:
+            SourceError: There is no such column.
+            SourceChanged: A file changed since it was opened.
+        """
+        return self.parquet.column_block(name, block)
 
     def location(self, index: int) -> str:
         """File and row within it: ``main/test-00000.parquet, row 17``."""
