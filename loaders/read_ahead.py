@@ -19,13 +19,13 @@ class Batch(NamedTuple, Generic[Item]):
         items: In the order in which they are wanted.
         size_bytes: About what they hold in memory.
         error: What stopped the reading behind them; None where nothing did.
-        is_deferred: Whether the items only name what the consumer shall read: it would not wait for it.
+        deferred: What the consumer shall read itself, because it would not wait for it, instead of items; or None.
     """
 
     items: list[Item]
     size_bytes: int
     error: BaseException | None = None
-    is_deferred: bool = False
+    deferred: Iterator[tuple[int, int]] | None = None
 
 
 class ReadAhead(Generic[Item]):

@@ -152,12 +152,17 @@ class StoredRows:
         """
         return self.parquet.column(name)
 
-    def column_ranges(self, name: str) -> "list[ValueRange | None]":
+    def column_ranges(self, name: str) -> "Sequence[ValueRange | None]":
         """What the footers say of a column's values in each row group."""
         return self.parquet.column_ranges(name)
 
     def column_block(self, name: str, block: int) -> "pa.ChunkedArray":
-        """A column's values in one row group, as ``ParquetRows`` has them."""
+        """A column's values in one row group, read from the files without the other columns.
+
+        Raises:
+            SourceError: There is no such column.
+            SourceChanged: A file changed since it was opened.
+        """
         return self.parquet.column_block(name, block)
 
     def location(self, index: int) -> str:

@@ -74,7 +74,7 @@ class Stream(Iterator[tuple[int, Item]], Generic[Item]):
         self._lock = threading.Lock()
         self._reader: ReadAhead[Found] | None = None
         self._current: Iterator[Found] = iter(())
-        self._deferred: Iterator[Found] = iter(())
+        self._deferred: Iterator[tuple[int, int]] = iter(())
         self._error: BaseException | None = None
 
     def __iter__(self) -> Self:
@@ -189,8 +189,8 @@ class Stream(Iterator[tuple[int, Item]], Generic[Item]):
             if batch is None:
                 self.close()
                 raise StopIteration
-            if batch.is_deferred:
-                self._deferred = iter(batch.items)
+            if batch.deferred is not None:
+                self._deferred = batch.deferred
                 continue
             self._error = batch.error
             self._current = iter(batch.items)

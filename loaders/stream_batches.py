@@ -35,7 +35,7 @@ _NAMED_BYTES = 1024
 _SAMPLES = 8
 
 Found = tuple[int, int, Row]
-"""A position, its index and its row; the row is empty where it is still to be read."""
+"""A position, its index and its row."""
 
 
 class ManyRows(Protocol):
@@ -92,8 +92,8 @@ def _read(rows: ManyRows, order: Ordering, part: Sequence[int], most_bytes: int 
     # A row that is not at hand after all makes the consumer wait; in a window it would be fetched again and again.
     step = 1 if most_bytes is not None else max(1, len(indices) // _SAMPLES)
     if all(map(rows.is_hot, [*indices[::step].tolist(), int(indices[-1])])):
-        named: list[Found] = [(position, index, {}) for position, index in zip(part, indices.tolist(), strict=True)]
-        return Batch(named, len(named) * _NAMED_BYTES, is_deferred=True)
+        named = zip(part, indices.tolist(), strict=True)
+        return Batch([], len(part) * _NAMED_BYTES, deferred=named)
     try:
         found = _ascending(rows, indices, most_bytes)
     except _WindowTooLarge:
@@ -127,14 +127,14 @@ def _ascending(rows: ManyRows, indices: "NDArray[np.int64]", most_bytes: int | N
     return placed
 
 
-def read_deferred(rows: ManyRows, named: Sequence[Found]) -> Batch[Found]:
-    """The rows that are named, and an error behind those before it."""
-    indices = [index for _, index, _ in named]
+def read_deferred(rows: ManyRows, named: Sequence[tuple[int, int]]) -> Batch[Found]:
+    """The rows at some positions and indices, and an error behind those before it."""
+    indices = [index for _, index in named]
     try:
         found = rows.read_many(indices)
     except Exception:  # noqa: BLE001 - which row it was of is found out below
-        return _one_by_one(rows, [position for position, _, _ in named], indices)
-    return Batch([(position, index, row) for (position, index, _), row in zip(named, found, strict=True)], 0)
+        return _one_by_one(rows, [position for position, _ in named], indices)
+    return Batch([(position, index, row) for (position, index), row in zip(named, found, strict=True)], 0)
 
 
 def _one_by_one(rows: ManyRows, part: Sequence[int], indices: Sequence[int]) -> Batch[Found]:

@@ -100,10 +100,6 @@ class EpisodeProtocol(asyncio.Protocol):
         else:
             self._receive_unopened(data[taken:])
 
-    def _is_open(self) -> bool:
-        # A method, since frames that were taken may have changed it.
-        return self._library.state is State.OPEN
-
     def eof_received(self) -> bool:
         """The client sends no more; nothing is left to say to it."""
         return False
