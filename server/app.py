@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import get_args
 
 from fastapi import FastAPI, WebSocket
 from fastapi.exceptions import RequestValidationError
@@ -33,7 +34,10 @@ def create_app(hosts: Sequence[Host], *, mode: Mode = "simulation") -> "Applicat
 
     Raises:
         TasksetError: No host, two of one id, or an id that collides with a route.
+        ValueError: There is no such mode.
     """
+    if mode not in get_args(Mode):
+        raise ValueError(f"mode is {mode!r}; expected one of: {', '.join(get_args(Mode))}")
     by_id = _by_id(hosts)
     root = Application(hosts, mode)
     root.include_router(task_api(by_id))

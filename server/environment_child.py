@@ -72,7 +72,8 @@ class _Served:
         if name == "reset":
             return await runtime.reset(payload)
         if name == "step":
-            return await runtime.step(payload)
+            action, options = payload
+            return await runtime.step(action, options=options)
         if name == "state":
             return await runtime.state()
         await runtime.close()

@@ -30,6 +30,7 @@ class EnvironmentType:
         state: The type of ``state``.
         reset_method: ``reset`` or ``reset_async``.
         step_method: ``step`` or ``step_async``.
+        step_options: What step() takes beside the action.
         blocking: Where its calls run: False is on the event loop, else a thread or a process of its own.
         asynchronous: Whether reset and step are coroutines, which run on the event loop in any case.
         concurrent: Whether several instances may live at once.
@@ -48,6 +49,7 @@ class EnvironmentType:
     state: WireType
     reset_method: str
     step_method: str
+    step_options: Accepts
     blocking: Blocking
     asynchronous: tuple[bool, bool]
     concurrent: bool
@@ -97,6 +99,7 @@ class EnvironmentType:
             state=wire_type(state, "State"),
             reset_method=reset,
             step_method=step,
+            step_options=_step_options(getattr(environment, step)),
             blocking=blocking,
             asynchronous=(asynchronous[0], asynchronous[1]),
             concurrent=bool(getattr(environment, "SUPPORTS_CONCURRENT_SESSIONS", True)),
@@ -118,6 +121,12 @@ def class_at(module: str, path: str) -> type[Any]:
     for name in path.split("."):
         found = getattr(found, name)
     return cast("type[Any]", found)
+
+
+def _step_options(step: Callable[..., Any]) -> Accepts:
+    accepted = accepts(step, skip_self=True)
+    action = next(iter(list(inspect.signature(step).parameters)[1:]), "")
+    return Accepts(accepted.names - {action}, accepted.any_name, frozenset())
 
 
 def _blocking(environment: type[Any]) -> Blocking:

@@ -82,12 +82,15 @@ def _step(episodes: HttpEpisodes) -> _Handle:
         data = _decoded(body)
         if data is None:
             return None
-        action, timeout_s, in_body = data.get("action"), data.get("timeout_s"), data.get("session_id")
+        action, in_body = data.pop("action", None), data.pop("session_id", None)
+        timeout_s = data.get("timeout_s")
         if type(action) is not dict or not _is_label(data.get("request_id")) or not isinstance(in_body, str | None):
             return None
-        if timeout_s is not None and not (type(timeout_s) in (int, float) and timeout_s > 0):
-            return None
-        return episodes.step(action, timeout_s, session_id or in_body, receive)
+        if timeout_s is not None:
+            if type(timeout_s) not in (int, float) or timeout_s <= 0:
+                return None
+            data["timeout_s"] = float(timeout_s)
+        return episodes.step(action, data, session_id or in_body, receive)
 
     return handle
 

@@ -90,8 +90,9 @@ def _add_episode_routes(router: APIRouter, episodes: HttpEpisodes) -> None:
 
     @router.post("/step", tags=["Environment Control"])
     async def step(http: Request, request: StepRequest, x_session_id: _SessionHeader = None) -> Response:
+        options = request.model_dump(exclude_unset=True, exclude={"action", "session_id"})
         session_id = x_session_id or request.session_id
-        return await _response(episodes.step(request.action, request.timeout_s, session_id, http.receive))
+        return await _response(episodes.step(request.action, options, session_id, http.receive))
 
     @router.get("/state", tags=["State Management"])
     async def state(

@@ -65,23 +65,26 @@ class HttpEpisodes:
         return _answer({**_observation(outcome), "session_id": session.id}, session.id)
 
     async def step(
-        self, action: Mapping[str, Any], timeout_s: float | None, session_id: str | None, receive: Receive
+        self, action: Mapping[str, Any], options: Mapping[str, Any], session_id: str | None, receive: Receive
     ) -> Answer:
         """Take one action.
 
         Args:
             action: As it came over the wire.
-            timeout_s: Seconds that the environment may take, > 0; None is any time.
+            options: What else was sent, for the environment's step(); ``timeout_s`` among it (seconds > 0, or None
+                for any time) is a limit, too.
             session_id: The session, or None for an environment that is made and closed for this action.
             receive: As for ``reset``.
 
         Raises:
             ClientGone: The client left in the middle of an action without a session.
         """
+        timeout_s = options.get("timeout_s")
         if session_id is not None:
-            outcome = await self._host.sessions.find(session_id).step(action, timeout_s)
+            outcome = await self._host.sessions.find(session_id).step(action, timeout_s, options)
         else:
-            outcome = await self._unless_gone(self._passing(lambda session: session.act(action, timeout_s)), receive)
+            acting = self._passing(lambda session: session.act(action, timeout_s, options))
+            outcome = await self._unless_gone(acting, receive)
         return _answer(_observation(outcome), session_id)
 
     async def state(self, session_id: str | None, receive: Receive) -> Answer:

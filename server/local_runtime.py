@@ -12,7 +12,7 @@ from openenv_tasksets.server.environment_thread import EnvironmentThread
 from openenv_tasksets.server.environment_type import EnvironmentType
 from openenv_tasksets.server.failure import failures, within
 from openenv_tasksets.server.outcome import Outcome, fields_of
-from openenv_tasksets.server.runtime import CLOSE_SECONDS
+from openenv_tasksets.server.runtime import CLOSE_SECONDS, NO_OPTIONS
 
 Result = TypeVar("Result")
 
@@ -66,15 +66,20 @@ class LocalRuntime:
                 return Outcome.of(self._reset(**arguments))
             return await self._on_thread(lambda: Outcome.of(self._reset(**arguments)), timeout_s)
 
-    async def step(self, action: Mapping[str, Any], timeout_s: float | None = None) -> Outcome:
+    async def step(
+        self, action: Mapping[str, Any], timeout_s: float | None = None, options: Mapping[str, Any] = NO_OPTIONS
+    ) -> Outcome:
         """Take one action."""
+        if options:
+            accepted = self._kind.step_options
+            options = {name: value for name, value in options.items() if name in accepted and name != "self"}
         with self._in_step:
             if self._kind.asynchronous[1]:
-                return Outcome.of(await within(self._step(self._decode(action)), timeout_s))
+                return Outcome.of(await within(self._step(self._decode(action), **options), timeout_s))
             if self._thread is None:
-                return Outcome.of(self._step(self._decode(action)))
+                return Outcome.of(self._step(self._decode(action), **options))
             # Models of the environment's are its code too: they are read and written on its thread.
-            return await self._on_thread(lambda: Outcome.of(self._step(self._decode(action))), timeout_s)
+            return await self._on_thread(lambda: Outcome.of(self._step(self._decode(action), **options)), timeout_s)
 
     async def state(self, timeout_s: float | None = None) -> dict[str, Any]:
         """The environment's state."""

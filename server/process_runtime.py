@@ -22,7 +22,7 @@ from openenv_tasksets.server.process_message import (
     read_outcome,
     write_call,
 )
-from openenv_tasksets.server.runtime import CLOSE_SECONDS, EnvironmentGone
+from openenv_tasksets.server.runtime import CLOSE_SECONDS, NO_OPTIONS, EnvironmentGone
 
 logger = logging.getLogger(__name__)
 
@@ -84,9 +84,11 @@ class ProcessRuntime:
         """Begin an episode."""
         return read_outcome(await self._call("reset", dict(arguments), timeout_s))
 
-    async def step(self, action: Mapping[str, Any], timeout_s: float | None = None) -> Outcome:
+    async def step(
+        self, action: Mapping[str, Any], timeout_s: float | None = None, options: Mapping[str, Any] = NO_OPTIONS
+    ) -> Outcome:
         """Take one action."""
-        return read_outcome(await self._call("step", action, timeout_s))
+        return read_outcome(await self._call("step", (action, options), timeout_s))
 
     async def state(self, timeout_s: float | None = None) -> dict[str, Any]:
         """The environment's state."""

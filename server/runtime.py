@@ -15,6 +15,9 @@ class EnvironmentGone(EnvironmentFailed):
     """The environment is beyond use: what ran it has ended. Another one may be made in its place."""
 
 
+NO_OPTIONS: Mapping[str, Any] = {}
+
+
 class Runtime(Protocol):
     """One environment instance; calls must not overlap.
 
@@ -36,12 +39,15 @@ class Runtime(Protocol):
         """
         ...
 
-    async def step(self, action: Mapping[str, Any], timeout_s: float | None = None) -> Outcome:
+    async def step(
+        self, action: Mapping[str, Any], timeout_s: float | None = None, options: Mapping[str, Any] = NO_OPTIONS
+    ) -> Outcome:
         """Take one action.
 
         Args:
             action: As it came over the wire.
             timeout_s: As in ``reset``.
+            options: What else step() is called with, by name; what it does not take is left out.
 
         Raises:
             PolicyError: The action is not of the environment's action type.

@@ -14,7 +14,7 @@ from openenv_tasksets.episode import Episode
 from openenv_tasksets.loaders.errors import TasksetError, TimeExceeded
 from openenv_tasksets.server.lifecycle import Lifecycle
 from openenv_tasksets.server.outcome import Outcome
-from openenv_tasksets.server.runtime import EnvironmentGone, Runtime
+from openenv_tasksets.server.runtime import NO_OPTIONS, EnvironmentGone, Runtime
 
 logger = logging.getLogger(__name__)
 
@@ -127,7 +127,9 @@ class Session:
             self._lifecycle.began(self.used_at, done=outcome.done)
             return outcome
 
-    async def step(self, action: Mapping[str, Any], timeout_s: float | None = None) -> Outcome:
+    async def step(
+        self, action: Mapping[str, Any], timeout_s: float | None = None, options: Mapping[str, Any] = NO_OPTIONS
+    ) -> Outcome:
         """Take one action of the running episode.
 
         Asking for the tools is no step: it is allowed at any time and leaves the episode as it is. An action that
@@ -136,6 +138,7 @@ class Session:
         Args:
             action: As it came over the wire.
             timeout_s: How long the client lets the environment take, > 0; other limits may be shorter.
+            options: What else the environment's step() is called with, where it takes it.
 
         Raises:
             SessionEnded: The session is closed.
@@ -148,7 +151,7 @@ class Session:
             self._check_open()
             seconds = _least(self._call_seconds, timeout_s)
             if "type" in action and _asks_for_tools(action):
-                return await self._answered((await self._running()).step(action, seconds))
+                return await self._answered((await self._running()).step(action, seconds, options))
             self._lifecycle.check_step()
             left = self._lifecycle.seconds_left(self._clock())
             if left == 0.0 and self._last is not None:
@@ -156,14 +159,16 @@ class Session:
                 outcome = msgspec.structs.replace(self._last, reward=None, done=False)
             else:
                 runtime = self._runtime or await self._running()
-                outcome = await self._answered(runtime.step(action, _least(left, seconds)))
+                outcome = await self._answered(runtime.step(action, _least(left, seconds), options))
             limit = self._lifecycle.stepped(self.used_at, done=outcome.done)
             if limit is not None:
                 outcome = outcome.truncated(limit)
             self._last = outcome
             return outcome
 
-    async def act(self, action: Mapping[str, Any], timeout_s: float | None = None) -> Outcome:
+    async def act(
+        self, action: Mapping[str, Any], timeout_s: float | None = None, options: Mapping[str, Any] = NO_OPTIONS
+    ) -> Outcome:
         """Take one action outside of any episode, as OpenEnv's ``POST /step`` does; arguments and errors as ``step``'s.
 
         Raises:
@@ -172,7 +177,7 @@ class Session:
         async with self._turn:
             self._check_open()
             runtime = await self._running()
-            return await self._answered(runtime.step(action, _least(self._call_seconds, timeout_s)))
+            return await self._answered(runtime.step(action, _least(self._call_seconds, timeout_s), options))
 
     async def state(self) -> dict[str, Any]:
         """The environment's state and, above it, what the trainer may know of the task.
