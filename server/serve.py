@@ -57,7 +57,7 @@ def uvicorn_config(app: Application, transport: Transport = "fast", **settings: 
     """
     return uvicorn.Config(
         app,
-        ws=protocol_for(app.hosts) if transport == "fast" else "websockets-sansio",
+        ws=protocol_for(app.hosts, app.gate) if transport == "fast" else "websockets-sansio",
         ws_max_size=HARD_LIMIT_BYTES,
         ws_per_message_deflate=False,
         **{"log_config": None, "access_log": False, "timeout_graceful_shutdown": _GRACE_S, **settings},

@@ -262,12 +262,6 @@ DIFFERENCES = [
         [rpc_error(-32600, "Invalid request: …", None), OPEN],
         "in our words",
     ),
-    (
-        "session over rpc",
-        [rpc_error(-32601, "Method not found: openenv/session/close"), OPEN],
-        [rpc_error(-32602, "Unknown session_id: none"), OPEN],
-        "there are no tools, so there are no sessions for them",
-    ),
 ]
 DIFFERING = {name: (ours, peers) for name, ours, peers, _why in DIFFERENCES}
 
