@@ -8,7 +8,7 @@ on is said by each request: an agent's token, else ``X-Session-Id``, else ``?ses
 """
 
 import asyncio
-import importlib.util
+import importlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
@@ -62,10 +62,11 @@ class McpHttp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; who asks is in its scope, as ``caller``."""
-        if importlib.util.find_spec("mcp") is None:
+        try:
+            manager = await self._started()
+        except ImportError:
             await json_response({"detail": _MISSING}, 501)(scope, receive, send)
             return
-        manager = await self._started()
         from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
         from mcp.server.auth.provider import AccessToken
 
@@ -181,5 +182,9 @@ def _block(block: dict[str, Any]) -> dict[str, Any]:
 def _told(exc: Exception) -> str:
     if not isinstance(exc, PolicyError):
         return exc.message if isinstance(exc, NoTools | ToolFailed) else wire_error(exc).message
-    mistakes = [f"{'.'.join(map(str, each.get('loc', ())))}: {each.get('msg')}" for each in exc.details]
+    mistakes = [f"{_place(each.get('loc'))}: {each.get('msg')}" for each in exc.details]
     return "; ".join([f"{exc.message}: wrong arguments", *mistakes])
+
+
+def _place(location: object) -> str:
+    return ".".join(map(str, location)) if isinstance(location, list | tuple) else ""

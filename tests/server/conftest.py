@@ -199,3 +199,25 @@ def peers_url(serve: Serve, quiz_taskset: Any, quiz_environment: type[Any], open
     app = openenv.create_app(bound, action, observation, env_name="quiz", max_concurrent_envs=64, state_cls=state)
     with serve(app) as url:
         yield url
+
+
+GUESS_ROWS = [{"question": f"{n} + 1 = ?", "answer": n + 1} for n in range(20)]
+GUESS_TASK = {
+    "reset": {"question": "question", "answer": "answer"},
+    "visible": ["question"],
+    "limits": {"max_steps": 4},
+}
+
+
+@pytest.fixture(scope="session")
+def guess_environment() -> type[Any]:
+    """An OpenEnv environment with tools of its own."""
+    from tool_environment import Guess
+
+    return Guess
+
+
+@pytest.fixture(scope="session")
+def guess_taskset(make_taskset: Callable[..., Any]) -> Any:
+    """Twenty numbers to guess, each within four steps."""
+    return make_taskset(GUESS_ROWS, GUESS_TASK, id="guess")
