@@ -98,8 +98,12 @@ class EpisodeProtocol(asyncio.Protocol):
             data = bytes(self._buffer)
             self._buffer.clear()
         taken = self._take_frames(data)
-        if taken < len(data):
+        if taken == len(data):
+            return
+        if self._library.state is State.OPEN:
             self._buffer += data[taken:]
+        else:
+            self._receive_unopened(data[taken:])
 
     def eof_received(self) -> bool:
         """The client sends no more; nothing is left to say to it."""

@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
+import os
 import time
-import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
@@ -29,7 +29,7 @@ class SessionEnded(TasksetError):
 
 def new_session_id() -> str:
     """An id that nobody can guess: who knows it may use the session."""
-    return str(uuid.uuid4())
+    return os.urandom(16).hex()
 
 
 class Session:

@@ -464,3 +464,29 @@ def test_shards_out_of_range_are_refused(arguments, message):
 def test_a_permutation_does_not_change(attribute):
     with pytest.raises(AttributeError):
         setattr(Permutation(10, b""), attribute, 11)
+
+
+@pytest.mark.parametrize("size", [1, 7, 40, 1000])
+@pytest.mark.parametrize("start", [0, 13, 2**63 - 300])
+def test_walking_on_gives_what_looking_up_gives(size, start):
+    walked = Order(size, "shuffled", "id")
+    places = [start + step for step in range(299)]
+    # One order looks each position up alone: none follows on the one before.
+    alone = [Order(size, "shuffled", "id").locate(position) for position in places]
+    assert [walked.locate(position) for position in places] == alone
+    assert [walked.locate(position) for position in reversed(places)] == alone[::-1]
+
+
+def test_threads_that_walk_one_order_disturb_nobody():
+    order = Order(1000, "shuffled", "id")
+    alone = {position: Order(1000, "shuffled", "id").locate(position) for position in range(0, 4000, 7)}
+
+    def walk(start):
+        return all(
+            order.locate(position) == alone[position]
+            for position in range(0, 4000, 7)
+            if order.locate(position + start)
+        )
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(walk, range(8)))

@@ -1,7 +1,6 @@
 """WebSocket's own rules, spoken byte by byte to both transports; cases like those of the Autobahn test suite."""
 
 import json
-import os
 import socket
 import struct
 import time
@@ -145,7 +144,7 @@ def frame(opcode, payload=b"", *, fin=True, reserved=0, mask=True):
         head += bytes([bits | 127]) + size.to_bytes(8, "big")
     if not mask:
         return head + payload
-    key = os.urandom(4)
+    key = b"7\xfa!="  # the same in every process that collects these tests
     masked = int.from_bytes(payload, "big") ^ int.from_bytes((key * (size // 4 + 1))[:size], "big")
     return head + key + masked.to_bytes(size, "big")
 
@@ -161,7 +160,7 @@ def test_the_handshake_names_the_session(url):
         assert raw.head.startswith("HTTP/1.1 101 ")
         headers = {line.partition(":")[0].lower(): line.partition(":")[2].strip() for line in raw.head.split("\r\n")}
         assert headers["sec-websocket-accept"] == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
-        assert len(headers["x-session-id"]) == 36
+        assert len(headers["x-session-id"]) == 32
         assert "sec-websocket-extensions" not in headers
 
 

@@ -343,3 +343,17 @@ def test_a_drafted_block_can_be_pasted(tmp_path: Path) -> None:
     pasted = YAML.split("    task:")[0] + "".join(f"    {line}\n" for line in block.splitlines())
     (tmp_path / "environment.yaml").write_text(pasted + "    frameworks:" + YAML.split("    frameworks:")[1])
     assert Taskset.from_path(tmp_path).task("train", 0).visible == {"prompt": "0+0?"}
+
+
+def test_what_is_at_hand_is_known_before_it_is_read(folder: Path) -> None:
+    taskset = Taskset.from_path(folder)
+    assert not taskset.is_hot("train", 0)  # the split is not open
+    split = taskset.split("train")
+    assert not taskset.is_hot("train", 0)
+    taskset.task("train", 0)
+    assert taskset.is_hot("train", 0)
+    assert taskset.is_hot("train", len(split))  # an error, which needs no row
+    assert taskset.is_hot("train", -1)
+    assert not split.ids_are_read
+    taskset.index_of("train", taskset.task("train", 0).id)
+    assert split.ids_are_read
