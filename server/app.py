@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from openenv_tasksets.declaration import RESERVED_IDS
 from openenv_tasksets.loaders.errors import TasksetError
-from openenv_tasksets.server.access import AccessDenied, check
+from openenv_tasksets.server.access import AccessDenied
 from openenv_tasksets.server.conversation import Channel
 from openenv_tasksets.server.errors import wire_error
 from openenv_tasksets.server.fast_http import FastHttp
@@ -98,17 +98,13 @@ class Application(FastAPI):
             await self._http(scope, receive, send)
             return
         if scope["type"] == "websocket":
-            headers = Headers(scope=scope)
-            named = (headers.getlist(name) for name in ("authorization", "origin", "host", "sec-websocket-protocol"))
             try:
-                caller = self.gate.admit(*(", ".join(values) if values else None for values in named))
-                check(caller, "tools")
+                scope["caller"] = self.gate.admit_websocket(Headers(scope=scope).getlist)
             except AccessDenied as exc:
                 error = wire_error(exc)
                 refused = json_response(error.http_body(), error.status, error.http_headers())
                 await WebSocket(scope, receive, send).send_denial_response(refused)
                 return
-            scope["caller"] = caller
         await super().__call__(scope, receive, send)
 
 

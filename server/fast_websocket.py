@@ -21,16 +21,8 @@ from websockets.server import ServerProtocol
 from websockets.speedups import apply_mask
 from websockets.typing import Subprotocol
 
-from openenv_tasksets.server.access import AccessDenied, Caller, check
-from openenv_tasksets.server.conversation import (
-    GOING_AWAY,
-    HARD_LIMIT_BYTES,
-    NORMAL,
-    Channel,
-    Refused,
-    answer,
-    begin,
-)
+from openenv_tasksets.server.access import AccessDenied
+from openenv_tasksets.server.conversation import GOING_AWAY, HARD_LIMIT_BYTES, NORMAL, Channel, Refused, answer, begin
 from openenv_tasksets.server.eager import run_eagerly
 from openenv_tasksets.server.errors import wire_error
 from openenv_tasksets.server.gate import Gate, select_subprotocol
@@ -161,10 +153,11 @@ class EpisodeProtocol(asyncio.Protocol):
         new_id = new_session_id()
         wanted = parse_qs(query).get("session_id", [None])[-1]
         try:
-            channel = Channel(host, self.gate, self._admit(request), rpc_only=route == "mcp")
+            caller = self.gate.admit_websocket(request.headers.get_all)
         except AccessDenied as exc:
             self._library.send_response(self._refusal(exc))
         else:
+            channel = Channel(host, self.gate, caller, rpc_only=route == "mcp")
             response = self._library.accept(request)
             if not (wanted or channel.visits):
                 response.headers[SESSION_HEADER] = new_id
@@ -178,15 +171,6 @@ class EpisodeProtocol(asyncio.Protocol):
         beginning = self._begin(channel, new_id, wanted)
         opening = run_eagerly(beginning, host.sessions.run) if host.kind.inline else host.sessions.run(beginning)
         self._opening = opening if isinstance(opening, asyncio.Task) else None
-
-    def _admit(self, request: Request) -> Caller:
-        # Two headers of one name are no value of it.
-        named = (
-            request.headers.get_all(name) for name in ("Authorization", "Origin", "Host", "Sec-WebSocket-Protocol")
-        )
-        caller = self.gate.admit(*(", ".join(values) if values else None for values in named))
-        check(caller, "tools")
-        return caller
 
     def _refusal(self, exc: AccessDenied) -> Response:
         error = wire_error(exc)

@@ -9,11 +9,11 @@ import hmac
 import ipaddress
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from urllib.parse import urlsplit
 
 from openenv_tasksets.loaders.errors import TasksetError
-from openenv_tasksets.server.access import ANONYMOUS, TRAINER, AccessDenied, Caller
+from openenv_tasksets.server.access import ANONYMOUS, TRAINER, AccessDenied, Caller, check
 
 SHORTEST_TOKEN = 16
 LONGEST_TOKEN = 512
@@ -73,6 +73,21 @@ class Gate:
         if self._trainer is None or hmac.compare_digest(self._trainer, _digest(token)):
             return TRAINER
         return ANONYMOUS
+
+    def admit_websocket(self, values: Callable[[str], Sequence[str]]) -> Caller:
+        """Who asks for a WebSocket, which may at least call tools.
+
+        Args:
+            values: Those of a header by its name. Two of one name are no value of it.
+
+        Raises:
+            Unauthenticated: It has shown no valid token, and needs one.
+            AccessDenied: A page of a foreign origin asks.
+        """
+        named = (values(name) for name in ("Authorization", "Origin", "Host", "Sec-WebSocket-Protocol"))
+        caller = self.admit(*(", ".join(each) if each else None for each in named))
+        check(caller, "tools")
+        return caller
 
     def agent_token(self, session_id: str, *, may_step: bool = False) -> str:
         """A token for one session.
