@@ -255,6 +255,22 @@ def test_an_agents_connection_visits_its_session_alone(server, route):
     assert server.trainers_view() == before
 
 
+@pytest.mark.parametrize("route", ["/ws", "/mcp"])
+def test_an_agent_that_leaves_takes_nothing_with_it(server, route):
+    with server.connect("/ws", TRAINER_HEADERS) as trainers:
+        talk(trainers, "reset", {"index": 3})
+        session_id = trainers.response.headers["X-Session-Id"]
+        headers = {"Authorization": f"Bearer {server.gate.agent_token(session_id)}"}
+        for _ in range(2):
+            with server.connect(route, headers) as websocket:
+                call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call"}
+                call["params"] = {"name": "add", "arguments": {"a": 1, "b": 1}}
+                websocket.send(json.dumps({"type": "mcp", "data": call} if route == "/ws" else call))
+                assert '"sum"' in websocket.recv(timeout=30)
+        state = talk(trainers, "state")["data"]
+        assert (state["task_id"], state["step_count"]) == ("train-3", 2)
+
+
 @pytest.mark.parametrize("route", ["/ws", "/mcp", "/guess/ws", "/ws?session_id=OTHER", "/nothing"])
 @pytest.mark.parametrize("headers", [None, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic x"}])
 def test_a_stranger_gets_no_websocket(server, route, headers):

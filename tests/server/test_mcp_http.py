@@ -4,7 +4,7 @@ import asyncio
 import json
 import subprocess
 import sys
-import time
+import threading
 
 import fastmcp
 import httpx
@@ -21,6 +21,15 @@ from openenv_tasksets.server.host import Host
 pytestmark = pytest.mark.anyio
 
 BOTH = {"accept": "application/json, text/event-stream"}
+INITIALIZE = {
+    "jsonrpc": "2.0",
+    "id": 1,
+    "method": "initialize",
+    "params": {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"}},
+}
+
+
+step_began, let_go = threading.Event(), threading.Event()
 
 
 class Waits:
@@ -28,14 +37,15 @@ class Waits:
 
     step_tool = "wait"
     blocking = "thread"
-    release = None
 
     def reset(self, question, answer):
         return {}
 
     def step(self, action):
-        time.sleep(action["seconds"])
-        return {"slept": action["seconds"]}
+        if action.get("wait"):
+            step_began.set()
+            assert let_go.wait(30)
+        return {}
 
     state = None
 
@@ -159,13 +169,25 @@ async def test_an_environment_without_tools_says_so(url):
             await agent.list_tools()
 
 
-async def test_a_call_that_is_taken_back_leaves_the_session_whole(url):
+async def test_a_call_that_is_taken_back_is_a_step_all_the_same(url):
     session_id = reset(f"{url}/waits", index=0)
-    async with client(f"{url}/waits", session_id) as agent:
-        with pytest.raises(McpError, match="Timed out"):
-            await agent.call_tool("wait", {"seconds": 1.0}, timeout=0.3)
-        given = await agent.call_tool("wait", {"seconds": 0})
-        assert given.structured_content["observation"] == {"slept": 0}
+    begun = httpx.post(f"{url}/waits/mcp", json=INITIALIZE, headers=BOTH, timeout=30)
+    headers = {**BOTH, "mcp-session-id": begun.headers["mcp-session-id"], "X-Session-Id": session_id}
+    async with httpx.AsyncClient(base_url=url, headers=headers, timeout=30) as http:
+
+        async def send(method, **message):
+            return await http.post("/waits/mcp", json={"jsonrpc": "2.0", "method": method, **message})
+
+        await send("notifications/initialized")
+        step_began.clear()
+        let_go.clear()
+        call = asyncio.create_task(send("tools/call", id=2, params={"name": "wait", "arguments": {"wait": True}}))
+        assert await asyncio.to_thread(step_began.wait, 30)
+        await send("notifications/cancelled", params={"requestId": 2})
+        assert "error" in (await call).json()
+        let_go.set()
+        again = await send("tools/call", id=3, params={"name": "wait", "arguments": {}})
+        assert again.json()["result"]["isError"] is False
     assert state(f"{url}/waits", session_id)["step_count"] == 2
 
 
@@ -178,14 +200,6 @@ async def test_many_agents_play_at_once(url):
         return last.meta, (await asyncio.to_thread(state, f"{url}/guess", session_id))["episode_reward"]
 
     assert await asyncio.gather(*map(play, range(8))) == [({"done": True}, 0.75)] * 8
-
-
-INITIALIZE = {
-    "jsonrpc": "2.0",
-    "id": 1,
-    "method": "initialize",
-    "params": {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"}},
-}
 
 
 @pytest.mark.parametrize(
