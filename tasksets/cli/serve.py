@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from openenv_tasksets.cli.options import TARGET_HELP, AllowExecution, AllowSecret, Conditions, DataDir, SplitName
+from openenv_tasksets.cli.options import (
+    TARGET_HELP,
+    AllowExecution,
+    AllowSecret,
+    CacheLimit,
+    Conditions,
+    DataDir,
+    SplitName,
+)
 
 if TYPE_CHECKING:
     from openenv_tasksets.consent import Consent
@@ -123,6 +131,7 @@ def serve(
     step_timeout: _StepTimeout = 0.0,
     transport: _Transport = "fast",
     mode: _Mode = "simulation",
+    cache_limit: CacheLimit = None,
     allow_execution: AllowExecution = None,
     allow_secret: AllowSecret = None,
     trainer_token_env: _TrainerTokenEnv = None,
@@ -156,7 +165,7 @@ def serve(
         step_timeout=step_timeout or None,
     )
     consent = Consent(frozenset(allow_execution or ()), frozenset(allow_secret or ()))
-    tasksets = _open(targets, environment or (), data_dir, split, shuffle_seed, where or ())
+    tasksets = _open(targets, environment or (), data_dir, split, shuffle_seed, where or (), cache_limit)
     hosts = [_host(taskset, settings, consent) for taskset in tasksets]
     app = create_app(hosts, mode=mode, gate=gate)
 
@@ -211,6 +220,7 @@ def _open(
     split: str | None,
     shuffle_seed: int,
     where: Sequence[str],
+    cache_limit: int | None,
 ) -> list["Taskset"]:
     """The tasksets of the wanted environments, in the order of the files."""
     from openenv_tasksets.cli.console import ignored_keys, say
@@ -228,7 +238,14 @@ def _open(
             raise SelectionError(f"no environment {name!r}{nearest(name, offered)}")
     return [
         narrow_all(
-            open_taskset(one.target, environment=name, split=split, data_dir=data_dir, shuffle_seed=shuffle_seed),
+            open_taskset(
+                one.target,
+                environment=name,
+                split=split,
+                data_dir=data_dir,
+                shuffle_seed=shuffle_seed,
+                cache_limit=cache_limit,
+            ),
             where,
         )
         for one in declared
