@@ -1,6 +1,6 @@
 """One client's frames and their answers, whatever carries them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from openenv_tasksets.loaders.errors import EnvironmentFailed
@@ -37,26 +37,26 @@ class Refused(Exception):
         self.close_code = close_code
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Channel:
     """What is the same for all frames of a connection.
 
     Attributes:
         host: Whose.
         gate: Of the server.
-        caller: Who connected. An agent's connection visits its session: it neither has nor ends it.
+        caller: Who connected.
         rpc_only: Whether the frames are JSON-RPC alone, as on ``/mcp``, or those of ``/ws``.
+        visits: Whether the session is somebody else's: an agent's connection neither has nor ends it.
     """
 
     host: Host
     gate: Gate
     caller: Caller
     rpc_only: bool = False
+    visits: bool = field(init=False)
 
-    @property
-    def visits(self) -> bool:
-        """Whether the session is somebody else's."""
-        return self.caller.role == "agent"
+    def __post_init__(self) -> None:
+        self.visits = self.caller.role == "agent"
 
     def error(self, data: dict[str, Any]) -> bytes:
         """An error frame that answers no frame of the client's."""

@@ -54,9 +54,9 @@ class FastHttp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        head = _Head.of(scope["headers"])
+        head = _Head(scope["headers"])
         try:
-            caller = self._gate.admit(head.authorization, head.origin, head.host)
+            caller = self._gate.admit(*map(head.get, (b"authorization", b"origin", b"host")))
             if caller is not TRAINER:
                 check(caller, http_deed(scope["method"], self._below(scope["path"])))
         except AccessDenied as exc:
@@ -65,7 +65,7 @@ class FastHttp:
         scope["caller"] = caller
         if head.size > MAX_BODY_BYTES:
             await _send(send, _too_large())
-        elif scope["path"] in self._mcp and speaks_mcp(scope["method"], head.accept, head.of_mcp):
+        elif scope["path"] in self._mcp and speaks_mcp(scope["method"], head.get(b"accept"), head.of_mcp):
             await self._mcp[scope["path"]](scope, receive, send)
         else:
             await self._answer(head, caller, scope, receive, send)
@@ -144,45 +144,38 @@ def _is_label(value: Any) -> bool:
 class _Head:
     """What a request's headers say.
 
+    Args:
+        headers: ASGI's, with names in lower case.
+
     Attributes:
         json: Whether the body is JSON by its type.
         size: The body's announced size, 0 where there is none.
         session_id: The session's id.
-        authorization: The header of this name, as the next three; None where there is none. Two of one name are
-            no value of it.
-        origin: Only browsers send it.
-        host: As the client knows it.
-        accept: What the client takes.
         of_mcp: Whether there is a header that only the Model Context Protocol has.
     """
 
-    __slots__ = ("accept", "authorization", "host", "json", "of_mcp", "origin", "session_id", "size")
+    __slots__ = ("_kept", "json", "of_mcp", "session_id", "size")
 
-    def __init__(self) -> None:
+    def __init__(self, headers: Sequence[tuple[bytes, bytes]]) -> None:
         self.json, self.size, self.of_mcp = False, 0, False
         self.session_id: str | None = None
-        self.authorization: str | None = None
-        self.origin: str | None = None
-        self.host: str | None = None
-        self.accept: str | None = None
-
-    @classmethod
-    def of(cls, headers: Sequence[tuple[bytes, bytes]]) -> "_Head":
-        """Read ASGI's headers, whose names are in lower case."""
-        head = cls()
+        self._kept: dict[bytes, bytes] = {}
         for name, value in headers:
             if name == b"content-type":
-                head.json = value.partition(b";")[0].strip().lower() == b"application/json"
+                self.json = value.partition(b";")[0].strip().lower() == b"application/json"
             elif name == b"content-length" and value.isdigit():
-                head.size = int(value)
-            elif name == _SESSION_HEADER:
-                head.session_id = value.decode("latin-1")
+                self.size = int(value)
             elif name in _KEPT:
-                text, before = value.decode("latin-1"), getattr(head, name.decode())
-                setattr(head, name.decode(), text if before is None else f"{before}, {text}")
+                self._kept[name] = value if name not in self._kept else self._kept[name] + b", " + value
+            elif name == _SESSION_HEADER:
+                self.session_id = value.decode("latin-1")
             elif name in MCP_HEADERS:
-                head.of_mcp = True
-        return head
+                self.of_mcp = True
+
+    def get(self, name: bytes) -> str | None:
+        """One of ``_KEPT``; None where there is none. Two of one name are no value of it."""
+        value = self._kept.get(name)
+        return None if value is None else value.decode("latin-1")
 
 
 async def _read_body(receive: Receive) -> bytes | None:
