@@ -7,15 +7,22 @@ from typing import get_args
 
 from fastapi import FastAPI, WebSocket
 from fastapi.exceptions import RequestValidationError
-from starlette.types import Receive, Scope, Send
+from starlette.datastructures import Headers
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from openenv_tasksets.declaration import RESERVED_IDS
 from openenv_tasksets.loaders.errors import TasksetError
+from openenv_tasksets.server.access import AccessDenied
+from openenv_tasksets.server.conversation import Channel
+from openenv_tasksets.server.errors import wire_error
 from openenv_tasksets.server.fast_http import FastHttp
+from openenv_tasksets.server.gate import Gate
 from openenv_tasksets.server.host import Host
 from openenv_tasksets.server.http import Mode, http_routes
-from openenv_tasksets.server.http_episode import HttpEpisodes
-from openenv_tasksets.server.json_response import bad_request, error_response
+from openenv_tasksets.server.http_episode import SESSION_HEADER, HttpEpisodes
+from openenv_tasksets.server.json_response import bad_request, error_response, json_response
+from openenv_tasksets.server.mcp_http import MCP_SESSION_HEADER, McpHttp
 from openenv_tasksets.server.task_api import task_api
 from openenv_tasksets.server.websocket import serve_websocket
 
@@ -23,7 +30,7 @@ _TITLE = "OpenEnv Environment HTTP API"
 _VERSION = "1.0.0"
 
 
-def create_app(hosts: Sequence[Host], *, mode: Mode = "simulation") -> "Application":
+def create_app(hosts: Sequence[Host], *, mode: Mode = "simulation", gate: Gate | None = None) -> "Application":
     """Serve hosts over OpenEnv's API.
 
     One host is served at the root and, like several, under ``/{id}``: a client's base URL may be either.
@@ -31,6 +38,7 @@ def create_app(hosts: Sequence[Host], *, mode: Mode = "simulation") -> "Applicat
     Args:
         hosts: At least one; ids differ (case aside) and are no route's name.
         mode: ``production`` has no HTTP /reset, /step and /state.
+        gate: Who may come in; None lets everybody be the trainer, but no foreign web page.
 
     Raises:
         TasksetError: No host, two of one id, or an id that collides with a route.
@@ -39,10 +47,10 @@ def create_app(hosts: Sequence[Host], *, mode: Mode = "simulation") -> "Applicat
     if mode not in get_args(Mode):
         raise ValueError(f"mode is {mode!r}; expected one of: {', '.join(get_args(Mode))}")
     by_id = _by_id(hosts)
-    root = Application(hosts, mode)
+    root = Application(hosts, mode, gate or Gate())
     root.include_router(task_api(by_id))
     if len(hosts) == 1:
-        _add_environment(root, hosts[0], mode)
+        _add_environment(root, hosts[0], mode, root.gate)
     else:
 
         @root.get("/health", tags=["Health"])
@@ -53,7 +61,7 @@ def create_app(hosts: Sequence[Host], *, mode: Mode = "simulation") -> "Applicat
         prefixed = FastAPI(title=f"{_TITLE}: {host.id}", version=_VERSION)
         _add_handlers(prefixed)
         prefixed.include_router(task_api({host.id: host}))
-        _add_environment(prefixed, host, mode)
+        _add_environment(prefixed, host, mode, root.gate)
         root.mount(f"/{host.id}", prefixed)
     return root
 
@@ -63,34 +71,64 @@ class Application(FastAPI):
 
     Attributes:
         hosts: By the path before their routes; the root's is empty.
+        gate: Who may come in.
     """
 
-    def __init__(self, hosts: Sequence[Host], mode: Mode) -> None:
+    def __init__(self, hosts: Sequence[Host], mode: Mode, gate: Gate) -> None:
         super().__init__(title=_TITLE, version=_VERSION, lifespan=_until_closed)
         _add_handlers(self)
+        self.gate = gate
         self.hosts = {f"/{host.id}": host for host in hosts}
         if len(hosts) == 1:
             self.hosts[""] = hosts[0]
+        mcp_of = {host.id: McpHttp(host) for host in hosts}
+        self.mcp = {path: mcp_of[host.id] for path, host in self.hosts.items()}
         episodes = {path: HttpEpisodes(host) for path, host in self.hosts.items()}
-        self._http = FastHttp(super().__call__, episodes if mode == "simulation" else {})
+        self._http: ASGIApp = FastHttp(
+            super().__call__, gate, episodes if mode == "simulation" else {}, self.mcp, prefixes=self.hosts
+        )
+        if gate.origins:
+            self._http = CORSMiddleware(
+                self._http,
+                allow_origins=gate.origins,
+                allow_methods=["*"],
+                allow_headers=["*"],
+                expose_headers=[SESSION_HEADER, MCP_SESSION_HEADER],
+            )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or serve one connection."""
-        await (self._http if scope["type"] == "http" else super().__call__)(scope, receive, send)
+        if scope["type"] == "http":
+            await self._http(scope, receive, send)
+            return
+        if scope["type"] == "websocket":
+            try:
+                scope["caller"] = self.gate.admit_websocket(Headers(scope=scope).getlist)
+            except AccessDenied as exc:
+                error = wire_error(exc)
+                refused = json_response(error.http_body(), error.status, error.http_headers())
+                await WebSocket(scope, receive, send).send_denial_response(refused)
+                return
+        await super().__call__(scope, receive, send)
 
 
 @asynccontextmanager
 async def _until_closed(app: "Application") -> AsyncIterator[None]:
     yield
+    await asyncio.gather(*(mcp.close() for mcp in set(app.mcp.values())))
     await asyncio.gather(*(host.sessions.close() for host in set(app.hosts.values())))
 
 
-def _add_environment(app: FastAPI, host: Host, mode: Mode) -> None:
-    app.include_router(http_routes(host, mode))
+def _add_environment(app: FastAPI, host: Host, mode: Mode, gate: Gate) -> None:
+    app.include_router(http_routes(host, mode, gate))
 
     @app.websocket("/ws")
-    async def websocket(websocket: WebSocket) -> None:
-        await serve_websocket(websocket, host)
+    async def episodes(websocket: WebSocket) -> None:
+        await serve_websocket(websocket, Channel(host, gate, websocket.scope["caller"]))
+
+    @app.websocket("/mcp")
+    async def tools(websocket: WebSocket) -> None:
+        await serve_websocket(websocket, Channel(host, gate, websocket.scope["caller"], rpc_only=True))
 
 
 def _add_handlers(app: FastAPI) -> None:

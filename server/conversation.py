@@ -1,14 +1,18 @@
 """One client's frames and their answers, whatever carries them."""
 
+from dataclasses import dataclass, field
 from typing import Any
 
 from openenv_tasksets.loaders.errors import EnvironmentFailed
+from openenv_tasksets.server.access import Caller, check
 from openenv_tasksets.server.errors import wire_error
+from openenv_tasksets.server.gate import Gate
 from openenv_tasksets.server.host import Host
-from openenv_tasksets.server.mcp import answer_rpc
+from openenv_tasksets.server.json_rpc import SERVER_ERROR, RpcError, failure
+from openenv_tasksets.server.openenv_rpc import RpcContext, answer_rpc
 from openenv_tasksets.server.session import Session, SessionEnded
 from openenv_tasksets.server.sessions import CapacityReached, Tell
-from openenv_tasksets.server.wire import FrameError, read_frame, write_frame
+from openenv_tasksets.server.wire import FrameError, decode_json, encode_json, read_frame, write_frame
 
 MAX_FRAME_BYTES = 16 * 2**20
 """The largest frame that is answered as what it asks: bytes, or characters of a text."""
@@ -27,17 +31,50 @@ class Refused(Exception):
         close_code: What to close the connection with.
     """
 
-    def __init__(self, data: dict[str, Any], close_code: int) -> None:
+    def __init__(self, frame: bytes, close_code: int) -> None:
         super().__init__()
-        self.frame = write_frame("error", data)
+        self.frame = frame
         self.close_code = close_code
 
 
-async def begin(host: Host, new_id: str, wanted_id: str | None, holder: Tell) -> Session:
+@dataclass(slots=True)
+class Channel:
+    """What is the same for all frames of a connection.
+
+    Attributes:
+        host: Whose.
+        gate: Of the server.
+        caller: Who connected.
+        rpc_only: Whether the frames are JSON-RPC alone, as on ``/mcp``, or those of ``/ws``.
+        visits: Whether the session is somebody else's: an agent's connection neither has nor ends it.
+    """
+
+    host: Host
+    gate: Gate
+    caller: Caller
+    rpc_only: bool = False
+    visits: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.visits = self.caller.role == "agent"
+
+    def error(self, data: dict[str, Any]) -> bytes:
+        """An error frame that answers no frame of the client's."""
+        if not self.rpc_only:
+            return write_frame("error", data)
+        facts = {name: value for name, value in data.items() if name != "message"}
+        return encode_json(failure(None, RpcError(SERVER_ERROR, data["message"], facts)))
+
+    def farewell(self, why: str) -> bytes:
+        """The error frame for a client whose session the server ends."""
+        return self.error(wire_error(SessionEnded(why)).frame_data())
+
+
+async def begin(channel: Channel, new_id: str, wanted_id: str | None, holder: Tell) -> Session:
     """The session of a new connection.
 
     Args:
-        host: Whose.
+        channel: The connection.
         new_id: The id of a new one.
         wanted_id: That of one to take up instead; None or empty for a new one.
         holder: Told when the server ends the session.
@@ -45,44 +82,64 @@ async def begin(host: Host, new_id: str, wanted_id: str | None, holder: Tell) ->
     Raises:
         Refused: There is none to be had.
     """
+    host = channel.host
     try:
+        if channel.visits:
+            check(channel.caller, "tools", wanted_id or None)
+            return host.sessions.find(channel.caller.named(wanted_id) or "")
         if wanted_id:
             return host.sessions.attach(wanted_id, holder)
         return await host.open_session(new_id, holder=holder)
     except SessionEnded as exc:
-        message = exc.message.partition(". ")[0]
-        raise Refused({"message": message, "code": "SESSION_ERROR"}, NORMAL) from None
+        data = {"message": exc.message.partition(". ")[0], "code": "SESSION_ERROR"}
+        raise Refused(channel.error(data), NORMAL) from None
     except CapacityReached as exc:
-        raise Refused(wire_error(exc).frame_data(), TRY_AGAIN_LATER) from None
+        raise Refused(channel.error(wire_error(exc).frame_data()), TRY_AGAIN_LATER) from None
     except EnvironmentFailed as exc:
         data = {**wire_error(exc).frame_data(), "code": "FACTORY_ERROR", "factory_name": host.kind.name}
-        raise Refused(data, NORMAL) from None
+        raise Refused(channel.error(data), NORMAL) from None
     except Exception as exc:  # noqa: BLE001 - whatever it is, the client is told
-        raise Refused(wire_error(exc).frame_data(), NORMAL) from None
+        raise Refused(channel.error(wire_error(exc).frame_data()), NORMAL) from None
 
 
-async def answer(session: Session, frame: str | bytes) -> bytes | None:
+async def answer(channel: Channel, session: Session, frame: str | bytes) -> bytes | None:
     """The frame that answers a frame; None where the client asks to close the connection.
 
     A session outlives whatever one frame does.
     """
+    if channel.rpc_only:
+        return await _answer_rpc(channel, session, frame)
     try:
         if len(frame) > MAX_FRAME_BYTES:
             raise FrameError("MESSAGE_TOO_LARGE", f"A message is at most {MAX_FRAME_BYTES} bytes, not {len(frame)}")
         kind, data = read_frame(frame)
+        if channel.visits and kind in ("step", "reset", "state"):
+            check(channel.caller, "step" if kind == "step" else "control", session.id)
         if kind == "step":
             return write_frame("observation", (await session.step(data)).to_wire())
         if kind == "reset":
             return write_frame("observation", (await session.reset(data)).to_wire())
         if kind == "state":
             return write_frame("state", await session.state())
-        return write_frame("mcp", answer_rpc(data)) if kind == "mcp" else None
+        return write_frame("mcp", await answer_rpc(data, _context(channel, session))) if kind == "mcp" else None
     except FrameError as exc:
         return write_frame("error", exc.data)
     except Exception as exc:  # noqa: BLE001 - told, and logged where nobody foresaw it
         return write_frame("error", wire_error(exc).frame_data())
 
 
-def farewell(why: str) -> bytes:
-    """The error frame for a client whose session the server ends."""
-    return write_frame("error", wire_error(SessionEnded(why)).frame_data())
+async def _answer_rpc(channel: Channel, session: Session, frame: str | bytes) -> bytes:
+    try:
+        if len(frame) > MAX_FRAME_BYTES:
+            raise FrameError("MESSAGE_TOO_LARGE", "too large")
+        message = decode_json(frame)
+    except FrameError:
+        message = None
+    try:
+        return encode_json(await answer_rpc(message, _context(channel, session)))
+    except EnvironmentFailed as exc:
+        return channel.error(wire_error(exc).frame_data())
+
+
+def _context(channel: Channel, session: Session) -> RpcContext:
+    return RpcContext(channel.host, channel.gate, channel.caller, session)

@@ -10,6 +10,7 @@ from typing import Any, Literal, cast
 from openenv_tasksets.environment import Accepts, Environment, accepts, method_name
 from openenv_tasksets.loaders.errors import EnvironmentNotFound
 from openenv_tasksets.server.environment_thread import EnvironmentThread, shared_thread
+from openenv_tasksets.server.tool_actions import RESERVED_NAMES, takes_tool_actions, with_tool_actions
 from openenv_tasksets.server.wire_type import WireType, method_types, wire_type
 
 Blocking = Literal[False, "thread", "process"]
@@ -37,6 +38,8 @@ class EnvironmentType:
         executes_rows: Whether it runs code from the rows.
         thread: Where a blocking instance is made, called and closed: on a thread of its own, or on one for all
             instances where the class says ``REQUIRES_SINGLE_THREAD_EXECUTOR``.
+        tool_actions: Whether its step() takes OpenEnv's actions to list and to call tools.
+        step_tool: The name of the tool that a step() is offered as, or None.
     """
 
     name: str
@@ -55,6 +58,8 @@ class EnvironmentType:
     concurrent: bool
     executes_rows: bool
     thread: Callable[[], EnvironmentThread]
+    tool_actions: bool = False
+    step_tool: str | None = None
 
     def make(self) -> Environment:
         """A new instance."""
@@ -76,7 +81,7 @@ class EnvironmentType:
 
         Raises:
             EnvironmentNotFound: Its ``blocking`` is none of the four values, or it asks for a process of its own and
-                cannot be imported there.
+                cannot be imported there; or its ``step_tool`` is no name for a tool.
         """
         reset, step = method_name(environment, "reset"), method_name(environment, "step")
         action, observation = method_types(environment, step)
@@ -86,12 +91,14 @@ class EnvironmentType:
         blocking = _blocking(environment)
         asynchronous = tuple(inspect.iscoroutinefunction(getattr(environment, each)) for each in (reset, step))
         step_type = wire_type(observation, f"{name}Observation")
+        action_type = wire_type(action, f"{name}Action")
+        tool_actions = takes_tool_actions(environment, action)
         return cls(
             name=name,
             cls=environment,
             arguments=dict(arguments or {}),
             accepted=accepts(getattr(environment, reset), skip_self=True),
-            action=wire_type(action, f"{name}Action"),
+            action=with_tool_actions(action_type) if tool_actions else action_type,
             observation=step_type,
             reset_observation=step_type
             if reset_observation is None
@@ -107,6 +114,8 @@ class EnvironmentType:
             thread=partial(shared_thread, environment)
             if getattr(environment, "REQUIRES_SINGLE_THREAD_EXECUTOR", False)
             else partial(EnvironmentThread, name),
+            tool_actions=tool_actions,
+            step_tool=_step_tool(environment),
         )
 
 
@@ -127,6 +136,16 @@ def _step_options(step: Callable[..., Any]) -> Accepts:
     accepted = accepts(step, skip_self=True)
     action = next(iter(list(inspect.signature(step).parameters)[1:]), "")
     return Accepts(accepted.names - {action}, accepted.any_name, frozenset())
+
+
+def _step_tool(environment: type[Any]) -> str | None:
+    name = getattr(environment, "step_tool", None)
+    if name is None or (isinstance(name, str) and name.isidentifier() and name not in RESERVED_NAMES):
+        return name
+    raise EnvironmentNotFound(
+        f"environment {environment.__name__!r} has step_tool = {name!r:.60}; expected a name such as 'submit', "
+        f"and none of {', '.join(sorted(RESERVED_NAMES))}"
+    )
 
 
 def _blocking(environment: type[Any]) -> Blocking:

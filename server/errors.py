@@ -17,12 +17,14 @@ from openenv_tasksets.loaders.errors import (
     TasksetError,
     TimeExceeded,
 )
+from openenv_tasksets.server.access import AccessDenied, Unauthenticated
 from openenv_tasksets.server.session import SessionEnded
 from openenv_tasksets.server.sessions import CapacityReached
 
 logger = logging.getLogger(__name__)
 
 RETRY_AFTER_S = 1
+_CODED = ("SESSION_ERROR", "CAPACITY_REACHED")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +51,14 @@ class WireError:
         """The body of an HTTP error."""
         facts = dict(self.facts)
         detail = facts.pop("errors", self.message)
-        # A 404 or 503 may come from elsewhere too; OpenEnv's other errors have no code over HTTP.
-        code = {"code": self.code} if self.code in ("SESSION_ERROR", "CAPACITY_REACHED") else {}
+        # Such a status may come from elsewhere too; OpenEnv's other errors have no code over HTTP.
+        code = {"code": self.code} if self.status in (401, 403) or self.code in _CODED else {}
         return {"detail": detail, **code, **facts}
 
     def http_headers(self) -> dict[str, str]:
-        """The headers of an HTTP error: when to try again, where that may help."""
+        """The headers of an HTTP error: when to try again, where that may help, and what a 401 asks for."""
+        if self.status == 401:
+            return {"www-authenticate": "Bearer"}
         return {"retry-after": str(RETRY_AFTER_S)} if self.status == 503 else {}
 
 
@@ -67,6 +71,8 @@ _TABLE: dict[type[BaseException], tuple[str, int]] = {
     ResetNeeded: ("RESET_NEEDED", 409),
     TimeExceeded: ("TIME_EXCEEDED", 504),
     SessionEnded: ("SESSION_ERROR", 404),
+    Unauthenticated: ("UNAUTHENTICATED", 401),
+    AccessDenied: ("ACCESS_DENIED", 403),
     CapacityReached: ("CAPACITY_REACHED", 503),
     Exception: ("EXECUTION_ERROR", 500),
 }

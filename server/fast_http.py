@@ -3,7 +3,7 @@
 Whatever is unusual, a mistake above all, is left to the application's own routes, which say what is wrong.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -11,24 +11,41 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from openenv_tasksets.episode import MAX_LABEL
+from openenv_tasksets.server.access import TRAINER, AccessDenied, Caller, check, http_deed
+from openenv_tasksets.server.gate import Gate
 from openenv_tasksets.server.http_episode import SESSION_HEADER, Answer, ClientGone, HttpEpisodes, error_answer
+from openenv_tasksets.server.mcp_http import MCP_HEADERS, McpHttp, speaks_mcp
 
 MAX_BODY_BYTES = 16 * 2**20
 
 _SESSION_HEADER = SESSION_HEADER.encode()
-_Handle = Callable[[bytes, "str | None", Receive], "Awaitable[Answer] | None"]
+_Handle = Callable[[bytes, "str | None", Receive, Caller], "Awaitable[Answer] | None"]
 
 
 class FastHttp:
-    """An application's entrance for HTTP: refuses bodies that are too large, and answers the usual requests itself.
+    """An application's entrance for HTTP: refuses who may not ask and what is too large, answers the usual itself.
 
     Args:
-        app: Answers everything else.
+        app: Answers everything else. Who asks is in its scope, as ``caller``.
+        gate: Who may come in.
         episodes: Whose three paths are answered here, by the path before them (empty for the root).
+        mcp: Who speaks the Model Context Protocol at ``/mcp``, by the path before it.
+        prefixes: The paths before the environments' routes.
     """
 
-    def __init__(self, app: ASGIApp, episodes: Mapping[str, HttpEpisodes]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        gate: Gate,
+        episodes: Mapping[str, HttpEpisodes],
+        mcp: Mapping[str, McpHttp],
+        prefixes: Iterable[str],
+    ) -> None:
         self._app = app
+        self._gate = gate
+        self._mcp = {f"{prefix}/mcp": each for prefix, each in mcp.items()}
+        # The longest first: the root's is empty.
+        self._prefixes = sorted(prefixes, key=len, reverse=True)
         self._handlers: dict[tuple[str, str], _Handle] = {}
         for prefix, each in episodes.items():
             self._handlers["POST", f"{prefix}/reset"] = _reset(each)
@@ -37,11 +54,24 @@ class FastHttp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        handle = self._handlers.get((scope["method"], scope["path"]))
-        json, size, session_id = _read_headers(scope["headers"])
-        if size > MAX_BODY_BYTES:
-            await _send(send, _too_large())
+        head = _Head(scope["headers"])
+        try:
+            caller = self._gate.admit(*map(head.get, (b"authorization", b"origin", b"host")))
+            if caller is not TRAINER:
+                check(caller, http_deed(scope["method"], self._below(scope["path"])))
+        except AccessDenied as exc:
+            await _send(send, error_answer(exc))
             return
+        scope["caller"] = caller
+        if head.size > MAX_BODY_BYTES:
+            await _send(send, _too_large())
+        elif scope["path"] in self._mcp and speaks_mcp(scope["method"], head.get(b"accept"), head.of_mcp):
+            await self._mcp[scope["path"]](scope, receive, send)
+        else:
+            await self._answer(head, caller, scope, receive, send)
+
+    async def _answer(self, head: "_Head", caller: Caller, scope: Scope, receive: Receive, send: Send) -> None:
+        handle = self._handlers.get((scope["method"], scope["path"]))
         if handle is None or scope["query_string"]:
             await self._app(scope, _limited(receive), send)
             return
@@ -49,7 +79,7 @@ class FastHttp:
         if body is None:
             await _send(send, _too_large())
             return
-        working = handle(body, session_id, receive) if json or not body else None
+        working = handle(body, head.session_id, receive, caller) if head.json or not body else None
         if working is None:
             await self._app(scope, _again(body, receive), send)
             return
@@ -61,9 +91,12 @@ class FastHttp:
             answer = error_answer(exc)
         await _send(send, answer)
 
+    def _below(self, path: str) -> str:
+        return next((path.removeprefix(each) for each in self._prefixes if path.startswith(f"{each}/")), path)
+
 
 def _reset(episodes: HttpEpisodes) -> _Handle:
-    def handle(body: bytes, session_id: str | None, receive: Receive) -> Awaitable[Answer] | None:
+    def handle(body: bytes, session_id: str | None, receive: Receive, _caller: Caller) -> Awaitable[Answer] | None:
         data = _decoded(body) if body else {}
         if data is None:
             return None
@@ -78,7 +111,7 @@ def _reset(episodes: HttpEpisodes) -> _Handle:
 
 
 def _step(episodes: HttpEpisodes) -> _Handle:
-    def handle(body: bytes, session_id: str | None, receive: Receive) -> Awaitable[Answer] | None:
+    def handle(body: bytes, session_id: str | None, receive: Receive, caller: Caller) -> Awaitable[Answer] | None:
         data = _decoded(body)
         if data is None:
             return None
@@ -90,13 +123,13 @@ def _step(episodes: HttpEpisodes) -> _Handle:
             if type(timeout_s) not in (int, float) or timeout_s <= 0:
                 return None
             data["timeout_s"] = float(timeout_s)
-        return episodes.step(action, data, session_id or in_body, receive)
+        return episodes.step(action, data, session_id or in_body, receive, caller)
 
     return handle
 
 
 def _state(episodes: HttpEpisodes) -> _Handle:
-    return lambda _body, session_id, receive: episodes.state(session_id, receive)
+    return lambda _body, session_id, receive, _caller: episodes.state(session_id, receive)
 
 
 def _decoded(body: bytes) -> dict[str, Any] | None:
@@ -111,17 +144,41 @@ def _is_label(value: Any) -> bool:
     return value is None or (isinstance(value, str) and len(value) <= MAX_LABEL)
 
 
-def _read_headers(headers: Sequence[tuple[bytes, bytes]]) -> tuple[bool, int, str | None]:
-    """Whether the body is JSON by its type, its announced size (0 where there is none), and the session's id."""
-    json, size, session_id = False, 0, None
-    for name, value in headers:
-        if name == b"content-type":
-            json = value.partition(b";")[0].strip().lower() == b"application/json"
-        elif name == b"content-length" and value.isdigit():
-            size = int(value)
-        elif name == _SESSION_HEADER:
-            session_id = value.decode("latin-1")
-    return json, size, session_id
+class _Head:
+    """What a request's headers say.
+
+    Args:
+        headers: ASGI's, with names in lower case.
+
+    Attributes:
+        json: Whether the body is JSON by its type.
+        size: The body's announced size, 0 where there is none.
+        session_id: The session's id.
+        of_mcp: Whether there is a header that only the Model Context Protocol has.
+    """
+
+    __slots__ = ("_kept", "json", "of_mcp", "session_id", "size")
+
+    def __init__(self, headers: Sequence[tuple[bytes, bytes]]) -> None:
+        self.json, self.size, self.of_mcp = False, 0, False
+        self.session_id: str | None = None
+        self._kept: dict[bytes, bytes] = {}
+        for name, value in headers:
+            if name == b"content-type":
+                self.json = value.partition(b";")[0].strip().lower() == b"application/json"
+            elif name == b"content-length" and value.isdigit():
+                self.size = int(value)
+            elif name in _KEPT:
+                self._kept[name] = value if name not in self._kept else self._kept[name] + b", " + value
+            elif name == _SESSION_HEADER:
+                self.session_id = value.decode("latin-1")
+            elif name in MCP_HEADERS:
+                self.of_mcp = True
+
+    def get(self, name: bytes) -> str | None:
+        """One of ``_KEPT``; None where there is none. Two of one name are no value of it."""
+        value = self._kept.get(name)
+        return None if value is None else value.decode("latin-1")
 
 
 async def _read_body(receive: Receive) -> bytes | None:
@@ -165,6 +222,7 @@ def _limited(receive: Receive) -> Receive:
     return counted
 
 
+_KEPT = frozenset((b"authorization", b"origin", b"host", b"accept"))
 _TOO_LARGE = f"the body is larger than {MAX_BODY_BYTES} bytes"
 _decode = msgspec.json.Decoder().decode
 

@@ -1,4 +1,4 @@
-"""``/ws`` without ASGI: a protocol class for uvicorn's ``ws=`` that speaks to the session directly.
+"""``/ws`` and ``/mcp`` without ASGI: a protocol class for uvicorn's ``ws=`` that speaks to the session directly.
 
 Framing is that of the library ``websockets``, but for what nearly every frame is: one final, unreserved text or
 binary frame outside of a fragmented message. The bounds of a frame are found here, so that the library always stands
@@ -7,7 +7,7 @@ at one; handed to it, such a frame and its answer took 11 us, here 1 us.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 from urllib.parse import parse_qs, unquote
 
@@ -15,21 +15,17 @@ import uvicorn
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
 from websockets.frames import Frame, Opcode
-from websockets.http11 import Request
+from websockets.http11 import Request, Response
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 from websockets.speedups import apply_mask
+from websockets.typing import Subprotocol
 
-from openenv_tasksets.server.conversation import (
-    GOING_AWAY,
-    HARD_LIMIT_BYTES,
-    NORMAL,
-    Refused,
-    answer,
-    begin,
-    farewell,
-)
+from openenv_tasksets.server.access import AccessDenied
+from openenv_tasksets.server.conversation import GOING_AWAY, HARD_LIMIT_BYTES, NORMAL, Channel, Refused, answer, begin
 from openenv_tasksets.server.eager import run_eagerly
+from openenv_tasksets.server.errors import wire_error
+from openenv_tasksets.server.gate import Gate, select_subprotocol
 from openenv_tasksets.server.host import Host
 from openenv_tasksets.server.http_episode import SESSION_HEADER
 from openenv_tasksets.server.session import Session, new_session_id
@@ -47,17 +43,18 @@ MOST_AT_ONCE = 16
 
 
 class EpisodeProtocol(asyncio.Protocol):
-    """One connection, from its upgrade request on. A subclass has the hosts; see ``protocol_for``."""
+    """One connection, from its upgrade request on. A subclass has the hosts and the gate; see ``protocol_for``."""
 
     hosts: Mapping[str, Host]
+    gate: Gate
 
     def __init__(self, config: uvicorn.Config, server_state: ServerState, app_state: dict[str, Any]) -> None:
         self._config = config
         self._server_state = server_state
         self._app_state = app_state
         self._loop = asyncio.get_running_loop()
-        self._library = ServerProtocol(max_size=HARD_LIMIT_BYTES)
-        self._host: Host | None = None
+        self._library = ServerProtocol(max_size=HARD_LIMIT_BYTES, select_subprotocol=_select_subprotocol)
+        self._channel: Channel | None = None
         self._session: Session | None = None
         self._opening: asyncio.Task[None] | None = None
         self._answering: asyncio.Task[bytes | None] | None = None
@@ -114,8 +111,8 @@ class EpisodeProtocol(asyncio.Protocol):
                 handle.cancel()
         if self._opening is not None:
             self._opening.cancel()  # which does nothing to one that is done
-        if self._host is not None and self._session is not None:
-            self._host.sessions.run(self._leave(self._host, self._session))
+        if self._channel is not None and self._session is not None:
+            self._channel.host.sessions.run(self._leave(self._channel, self._session))
 
     def pause_writing(self) -> None:
         """The client does not read what it is sent."""
@@ -148,25 +145,38 @@ class EpisodeProtocol(asyncio.Protocol):
     def _open(self, request: Request, data: bytes) -> None:
         path, _, query = request.path.partition("?")
         path = unquote(path)
-        host = self.hosts.get(path.removesuffix("/ws")) if path.endswith("/ws") else None
+        prefix, _, route = path.rpartition("/")
+        host = self.hosts.get(prefix) if route in ("ws", "mcp") else None
         if host is None:
             self._hand_over(data)
             return
-        response = self._library.accept(request)
         new_id = new_session_id()
         wanted = parse_qs(query).get("session_id", [None])[-1]
-        if not wanted:
-            response.headers[SESSION_HEADER] = new_id
-        self._library.send_response(response)
+        try:
+            caller = self.gate.admit_websocket(request.headers.get_all)
+        except AccessDenied as exc:
+            self._library.send_response(self._refusal(exc))
+        else:
+            channel = Channel(host, self.gate, caller, rpc_only=route == "mcp")
+            response = self._library.accept(request)
+            if not (wanted or channel.visits):
+                response.headers[SESSION_HEADER] = new_id
+            self._library.send_response(response)
         self._flush()
-        if response.status_code != 101:
+        if self._library.state is not State.OPEN:
             self._transport.close()
             return
-        self._host = host
+        self._channel = channel
         self._keep_alive()
-        beginning = self._begin(host, new_id, wanted)
+        beginning = self._begin(channel, new_id, wanted)
         opening = run_eagerly(beginning, host.sessions.run) if host.kind.inline else host.sessions.run(beginning)
         self._opening = opening if isinstance(opening, asyncio.Task) else None
+
+    def _refusal(self, exc: AccessDenied) -> Response:
+        error = wire_error(exc)
+        response = self._library.reject(error.status, error.message)
+        response.headers.update(error.http_headers())
+        return response
 
     def _hand_over(self, data: bytes) -> None:
         """To uvicorn's own class: this is no path of an environment."""
@@ -178,20 +188,23 @@ class EpisodeProtocol(asyncio.Protocol):
             setattr(self, name, getattr(other, name))
         other.data_received(data)
 
-    async def _begin(self, host: Host, new_id: str, wanted: str | None) -> None:
+    async def _begin(self, channel: Channel, new_id: str, wanted: str | None) -> None:
         try:
-            session = await begin(host, new_id, wanted, self._tell)
+            session = await begin(channel, new_id, wanted, self._tell)
         except Refused as exc:
             self._send(exc.frame)
             self._close(exc.close_code)
             return
         if self._lost:
-            await self._leave(host, session)
+            await self._leave(channel, session)
             return
         self._session = session
         self._answer_waiting()
 
-    async def _leave(self, host: Host, session: Session) -> None:
+    async def _leave(self, channel: Channel, session: Session) -> None:
+        if channel.visits:
+            return
+        host = channel.host
         broke = self._library.close_rcvd is None and self._library.close_sent is None
         if self._answering is not None and not host.sessions.outlives(session, broke=broke):
             self._answering.cancel()
@@ -265,8 +278,8 @@ class EpisodeProtocol(asyncio.Protocol):
     def _answer_waiting(self) -> None:
         """Answer what waits, in order, as far as the session, the client and the others let it."""
         self._turn = None
-        session, host = self._session, self._host
-        if session is None or host is None:
+        session, channel = self._session, self._channel
+        if session is None or channel is None:
             return
         answered = 0
         while self._waiting and self._answering is None and self._writable and not self._lost:
@@ -274,8 +287,9 @@ class EpisodeProtocol(asyncio.Protocol):
                 self._turn = self._loop.call_soon(self._answer_waiting)
                 break
             answered += 1
-            work = answer(session, self._waiting.popleft())
-            reply = run_eagerly(work, host.sessions.run) if session.inline else host.sessions.run(work)
+            work = answer(channel, session, self._waiting.popleft())
+            run = channel.host.sessions.run
+            reply = run_eagerly(work, run) if session.inline else run(work)
             if isinstance(reply, asyncio.Task):
                 self._answering = reply
                 reply.add_done_callback(self._answered)
@@ -316,7 +330,8 @@ class EpisodeProtocol(asyncio.Protocol):
     # Ends
 
     def _tell(self, why: str) -> None:
-        self._send(farewell(why))
+        if self._channel is not None:
+            self._send(self._channel.farewell(why))
         self._close(GOING_AWAY)
 
     def _close(self, code: int) -> None:
@@ -365,10 +380,16 @@ class EpisodeProtocol(asyncio.Protocol):
             self._set_timer(interval if self._timer is None else max(0.0, interval - timeout), self._ping)
 
 
-def protocol_for(hosts: Mapping[str, Host]) -> type[EpisodeProtocol]:
+def protocol_for(hosts: Mapping[str, Host], gate: Gate) -> type[EpisodeProtocol]:
     """The class to give to uvicorn as ``ws``.
 
     Args:
         hosts: By the path before their ``/ws``; the root's is empty.
+        gate: Of the server.
     """
-    return type("EpisodeProtocol", (EpisodeProtocol,), {"hosts": dict(hosts)})
+    return type("EpisodeProtocol", (EpisodeProtocol,), {"hosts": dict(hosts), "gate": gate})
+
+
+def _select_subprotocol(_library: ServerProtocol, offered: Sequence[Subprotocol]) -> Subprotocol | None:
+    selected = select_subprotocol(offered)
+    return None if selected is None else Subprotocol(selected)

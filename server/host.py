@@ -2,7 +2,8 @@
 
 import asyncio
 import os
-from collections.abc import Coroutine, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -129,6 +130,15 @@ class Host:
             )
 
         return await self.sessions.open(make, kept=kept, holder=holder)
+
+    @asynccontextmanager
+    async def passing(self) -> AsyncIterator[Session]:
+        """A session for one request alone; errors as for ``open_session``."""
+        session = await self.open_session()
+        try:
+            yield session
+        finally:
+            await asyncio.shield(self.release(session))
 
     async def release(self, session: Session) -> None:
         """Close a session of ``open_session`` and free its slot."""

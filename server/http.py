@@ -7,10 +7,11 @@ from fastapi import APIRouter, Body, Header, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from openenv_tasksets.server.gate import Gate
 from openenv_tasksets.server.host import Host
 from openenv_tasksets.server.http_episode import Answer, ClientGone, HttpEpisodes
 from openenv_tasksets.server.json_response import json_response
-from openenv_tasksets.server.mcp import answer_rpc
+from openenv_tasksets.server.openenv_rpc import RpcContext, answer_rpc
 from openenv_tasksets.server.wire import FrameError, decode_json
 
 Mode = Literal["simulation", "production"]
@@ -41,8 +42,8 @@ class StepRequest(BaseModel):
     session_id: str | None = Field(default=None, description="As the header X-Session-Id.")
 
 
-def http_routes(host: Host, mode: Mode) -> APIRouter:
-    """The routes; ``production`` leaves out /reset, /step and /state."""
+def http_routes(host: Host, mode: Mode, gate: Gate) -> APIRouter:
+    """The routes; ``production`` leaves out /reset, /step and /state. Who asks is in the scope, as ``caller``."""
     router = APIRouter()
     description = _metadata(host)
 
@@ -70,7 +71,7 @@ def http_routes(host: Host, mode: Mode) -> APIRouter:
             message = decode_json(await request.body())
         except FrameError:
             message = None
-        return json_response(answer_rpc(message))
+        return json_response(await answer_rpc(message, RpcContext(host, gate, request.scope["caller"])))
 
     if mode == "simulation":
         _add_episode_routes(router, HttpEpisodes(host))
@@ -92,7 +93,8 @@ def _add_episode_routes(router: APIRouter, episodes: HttpEpisodes) -> None:
     async def step(http: Request, request: StepRequest, x_session_id: _SessionHeader = None) -> Response:
         options = request.model_dump(exclude_unset=True, exclude={"action", "session_id"})
         session_id = x_session_id or request.session_id
-        return await _response(episodes.step(request.action, options, session_id, http.receive))
+        caller = http.scope["caller"]
+        return await _response(episodes.step(request.action, options, session_id, http.receive, caller))
 
     @router.get("/state", tags=["State Management"])
     async def state(

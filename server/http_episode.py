@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from openenv_tasksets.server.access import TRAINER, Caller, check
 from openenv_tasksets.server.errors import wire_error
 from openenv_tasksets.server.host import Host
 from openenv_tasksets.server.outcome import Outcome
@@ -65,7 +66,12 @@ class HttpEpisodes:
         return _answer({**_observation(outcome), "session_id": session.id}, session.id)
 
     async def step(
-        self, action: Mapping[str, Any], options: Mapping[str, Any], session_id: str | None, receive: Receive
+        self,
+        action: Mapping[str, Any],
+        options: Mapping[str, Any],
+        session_id: str | None,
+        receive: Receive,
+        caller: Caller = TRAINER,
     ) -> Answer:
         """Take one action.
 
@@ -75,10 +81,14 @@ class HttpEpisodes:
                 for any time) is a limit, too.
             session_id: The session, or None for an environment that is made and closed for this action.
             receive: As for ``reset``.
+            caller: Who asks; an agent that names no session acts in its own.
 
         Raises:
+            AccessDenied: The caller may not step there.
             ClientGone: The client left in the middle of an action without a session.
         """
+        check(caller, "step", session_id)
+        session_id = caller.named(session_id)
         timeout_s = options.get("timeout_s")
         if session_id is not None:
             outcome = await self._host.sessions.find(session_id).step(action, timeout_s, options)
@@ -102,11 +112,8 @@ class HttpEpisodes:
             raise
 
     async def _passing(self, use: Callable[[Session], Awaitable[Result]]) -> Result:
-        session = await self._host.open_session()
-        try:
+        async with self._host.passing() as session:
             return await use(session)
-        finally:
-            await asyncio.shield(self._host.release(session))
 
     async def _unless_gone(self, work: Coroutine[Any, Any, Result], receive: Receive) -> Result:
         if self._host.kind.inline:

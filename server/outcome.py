@@ -20,12 +20,14 @@ class Outcome(msgspec.Struct, frozen=True):
         reward: As the environment gave it.
         done: Whether the environment ended the episode.
         truncated_by: The limit that ended it otherwise (``max_steps`` or ``episode_seconds``), or None.
+        taken: False where an action came too late to be taken; the observation is that of the one before.
     """
 
     observation: Mapping[str, Any]
     reward: Reward
     done: bool
     truncated_by: str | None = None
+    taken: bool = True
 
     @classmethod
     def of(cls, observation: Any) -> "Outcome":

@@ -14,6 +14,7 @@ from openenv_tasksets.loaders.errors import TasksetError
 from openenv_tasksets.server.app import Application
 from openenv_tasksets.server.conversation import HARD_LIMIT_BYTES
 from openenv_tasksets.server.fast_websocket import protocol_for
+from openenv_tasksets.server.log_filter import filter_logs
 
 Transport = Literal["fast", "plain"]
 _BACKLOG = 2048
@@ -55,9 +56,10 @@ def uvicorn_config(app: Application, transport: Transport = "fast", **settings: 
         transport: Its WebSockets: ``fast``, directly from the sessions, or ``plain``, through ASGI.
         settings: Further ones of ``uvicorn.Config``.
     """
+    filter_logs()
     return uvicorn.Config(
         app,
-        ws=protocol_for(app.hosts) if transport == "fast" else "websockets-sansio",
+        ws=protocol_for(app.hosts, app.gate) if transport == "fast" else "websockets-sansio",
         ws_max_size=HARD_LIMIT_BYTES,
         ws_per_message_deflate=False,
         **{"log_config": None, "access_log": False, "timeout_graceful_shutdown": _GRACE_S, **settings},

@@ -12,7 +12,7 @@ import msgspec
 from openenv_tasksets.declaration import Limits
 from openenv_tasksets.episode import Episode
 from openenv_tasksets.loaders.errors import TasksetError, TimeExceeded
-from openenv_tasksets.server.lifecycle import Lifecycle
+from openenv_tasksets.server.lifecycle import Lifecycle, Phase
 from openenv_tasksets.server.outcome import Outcome
 from openenv_tasksets.server.runtime import NO_OPTIONS, EnvironmentGone, Runtime
 
@@ -59,9 +59,11 @@ class Session:
         "_last",
         "_lifecycle",
         "_limits",
+        "_reward",
         "_runtime",
         "_select",
         "_start",
+        "_tool_used",
         "_turn",
         "_warned",
         "id",
@@ -94,6 +96,8 @@ class Session:
         self._turn = asyncio.Lock()
         self._episode: Episode | None = None
         self._last: Outcome | None = None
+        self._reward: float | None = None
+        self._tool_used = False
         self._warned = False
         self._ended: str | None = None
 
@@ -124,6 +128,7 @@ class Session:
             seconds = _least(self._limits.episode_seconds, self._call_seconds)
             outcome = await self._answered(runtime.reset(episode.arguments, seconds))
             self._episode, self._last = episode, outcome
+            self._reward, self._tool_used = None, False
             self._lifecycle.began(self.used_at, done=outcome.done)
             return outcome
 
@@ -156,15 +161,23 @@ class Session:
             left = self._lifecycle.seconds_left(self._clock())
             if left == 0.0 and self._last is not None:
                 self.used_at = self._clock()
-                outcome = msgspec.structs.replace(self._last, reward=None, done=False)
+                outcome = msgspec.structs.replace(self._last, reward=None, done=False, taken=False)
             else:
                 runtime = self._runtime or await self._running()
                 outcome = await self._answered(runtime.step(action, _least(left, seconds), options))
             limit = self._lifecycle.stepped(self.used_at, done=outcome.done)
             if limit is not None:
                 outcome = outcome.truncated(limit)
+            if outcome.reward is not None:
+                self._reward = (self._reward or 0.0) + outcome.reward
             self._last = outcome
             return outcome
+
+    async def use_tool(self, action: Mapping[str, Any]) -> Outcome:
+        """As ``step``, for an agent that is not told the reward: ``state`` tells the trainer, from then on."""
+        outcome = await self.step(action)
+        self._tool_used = True
+        return outcome
 
     async def act(
         self, action: Mapping[str, Any], timeout_s: float | None = None, options: Mapping[str, Any] = NO_OPTIONS
@@ -182,6 +195,9 @@ class Session:
     async def state(self) -> dict[str, Any]:
         """The environment's state and, above it, what the trainer may know of the task.
 
+        Where tools were called in the episode, also ``episode_reward``, the sum of its rewards so far or None, and
+        ``episode_done``.
+
         Raises:
             SessionEnded: The session is closed.
             EnvironmentFailed: Reading the environment's state raised.
@@ -192,6 +208,8 @@ class Session:
             runtime = await self._running()
             own = await self._answered(runtime.state(self._call_seconds))
             task = {} if self._episode is None else self._episode.state()
+            if self._tool_used:
+                task = {**task, "episode_reward": self._reward, "episode_done": self._lifecycle.phase is Phase.DONE}
             return {"episode_id": None, "step_count": self._lifecycle.steps, **own, **task}
 
     async def close(self, why: str = "this session is closed; connect anew") -> None:

@@ -154,6 +154,22 @@ class Sessions:
         if not place.kept:
             place.leaving = asyncio.get_running_loop().call_later(self._grace_seconds, self._expire, session)
 
+    async def dismiss(self, session_id: str) -> bool:
+        """End a session, or, where it has a connection, let it end with that.
+
+        Returns:
+            Whether it is ended.
+
+        Raises:
+            SessionEnded: There is none of this id.
+        """
+        place = self._place(session_id)
+        if place.holder is not None:
+            place.kept = False
+            return False
+        await self.release(place.session)
+        return True
+
     async def release(self, session: Session, why: str | None = None) -> None:
         """End a session and free its slot; a second call does nothing.
 

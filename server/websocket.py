@@ -1,4 +1,4 @@
-"""The plain ``/ws`` route: one session a connection over ASGI, one answer a frame, in order."""
+"""The plain ``/ws`` and ``/mcp`` routes: one session a connection over ASGI, one answer a frame, in order."""
 
 import asyncio
 import contextlib
@@ -7,27 +7,31 @@ from collections import deque
 from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from openenv_tasksets.server.conversation import GOING_AWAY, NORMAL, Refused, answer, begin, farewell
-from openenv_tasksets.server.host import Host
+from openenv_tasksets.server.conversation import GOING_AWAY, NORMAL, Channel, Refused, answer, begin
+from openenv_tasksets.server.gate import select_subprotocol
 from openenv_tasksets.server.http_episode import SESSION_HEADER
 from openenv_tasksets.server.session import Session, new_session_id
-from openenv_tasksets.server.sessions import Sessions
 
 MOST_AHEAD = 16
 """Frames that are read while one is being answered: to notice a client that leaves, not to store what it sends."""
 
 
-async def serve_websocket(websocket: WebSocket, host: Host) -> None:
+async def serve_websocket(websocket: WebSocket, channel: Channel) -> None:
     """Accept a connection, begin or take up its session, and answer frames until either side closes."""
     wanted = websocket.query_params.get("session_id")
     new_id = new_session_id()
+    sessions = channel.host.sessions
 
     def told(why: str) -> None:
-        host.sessions.run(_end(websocket, farewell(why), GOING_AWAY))
+        sessions.run(_end(websocket, channel.farewell(why), GOING_AWAY))
 
     try:
-        await websocket.accept(headers=[] if wanted else [(SESSION_HEADER.encode(), new_id.encode())])
-        session = await begin(host, new_id, wanted, told)
+        is_new = not (wanted or channel.visits)
+        await websocket.accept(
+            subprotocol=select_subprotocol(websocket.scope["subprotocols"]),
+            headers=[(SESSION_HEADER.encode(), new_id.encode())] if is_new else [],
+        )
+        session = await begin(channel, new_id, wanted, told)
     except WebSocketDisconnect:
         return
     except Refused as exc:
@@ -37,26 +41,28 @@ async def serve_websocket(websocket: WebSocket, host: Host) -> None:
     broke = True
     try:
         if session.inline:
-            broke = await _answer_in_turn(websocket, session)
+            broke = await _answer_in_turn(websocket, channel, session)
         else:
-            broke = await _answer_ahead(websocket, session, host.sessions)
+            broke = await _answer_ahead(websocket, channel, session)
     finally:
-        # The slot must be freed even when the server cancels this handler.
-        await asyncio.shield(host.sessions.leave(session, broke=broke))
+        if not channel.visits:
+            # The slot must be freed even when the server cancels this handler.
+            await asyncio.shield(sessions.leave(session, broke=broke))
 
 
-async def _answer_in_turn(websocket: WebSocket, session: Session) -> bool:
+async def _answer_in_turn(websocket: WebSocket, channel: Channel, session: Session) -> bool:
     """Answer until the connection is over; whether it broke. For sessions that hardly ever wait."""
     while True:
         message = await websocket.receive()
         if message["type"] == "websocket.disconnect":
             return _broke(message)
-        if not await _send(websocket, await answer(session, _frame(message))):
+        if not await _send(websocket, await answer(channel, session, _frame(message))):
             return False
 
 
-async def _answer_ahead(websocket: WebSocket, session: Session, sessions: Sessions) -> bool:
+async def _answer_ahead(websocket: WebSocket, channel: Channel, session: Session) -> bool:
     """As ``_answer_in_turn``, but listening while a call runs, so that a client that leaves is noticed at once."""
+    sessions = channel.host.sessions
     frames: deque[str | bytes] = deque()
     receiving: asyncio.Task[Message] | None = asyncio.create_task(websocket.receive())
     answering: asyncio.Task[bytes | None] | None = None
@@ -76,14 +82,14 @@ async def _answer_ahead(websocket: WebSocket, session: Session, sessions: Sessio
                     return False
                 answering = None
             if answering is None and frames:
-                answering = sessions.run(answer(session, frames.popleft()))
+                answering = sessions.run(answer(channel, session, frames.popleft()))
             if receiving is None and len(frames) < MOST_AHEAD:
                 receiving = asyncio.create_task(websocket.receive())
     finally:
         if receiving is not None:
             receiving.cancel()
         # A session that outlives its connection takes its step to the end.
-        if answering is not None and not sessions.outlives(session, broke=broke):
+        if answering is not None and not channel.visits and not sessions.outlives(session, broke=broke):
             answering.cancel()
             await asyncio.wait([answering])
 

@@ -72,6 +72,7 @@ class Answer:
 
     SUPPORTS_CONCURRENT_SESSIONS: ClassVar[bool] = True
     blocking: ClassVar[bool] = False
+    step_tool: ClassVar[str] = "submit"
 
     def __init__(self, checker: str = "normalized", extract: str | None = None, tolerance: float = 0.0) -> None:
         exact_tolerance(tolerance)

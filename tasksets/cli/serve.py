@@ -1,6 +1,7 @@
 """``tasksets serve``: environments of one or several tasksets behind OpenEnv's API, in one process."""
 
 import ipaddress
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -87,8 +88,27 @@ _AllowRemote = Annotated[
     bool,
     typer.Option(
         "--allow-remote",
-        help="Let other machines connect, where --host is not this one alone: whoever can reach the port can "
-        "read the tasks, and there is no password.",
+        help="Let other machines connect without a token, where --host is not this one alone: whoever can reach the "
+        "port can read the tasks.",
+    ),
+]
+_TrainerTokenEnv = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Environment variable with the trainer's token, without which nothing is answered but /health and agents "
+        "with a token for their session.",
+    ),
+]
+_TrainerTokenFile = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="File with the trainer's token, instead of a variable.")
+]
+_AllowOrigin = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="ORIGIN",
+        help="Let web pages of this origin (as https://example.org; * is any) use the server from a browser; "
+        "repeatable. Default: only its own.",
     ),
 ]
 
@@ -114,6 +134,9 @@ def serve(
     cache_limit: CacheLimit = None,
     allow_execution: AllowExecution = None,
     allow_secret: AllowSecret = None,
+    trainer_token_env: _TrainerTokenEnv = None,
+    trainer_token_file: _TrainerTokenFile = None,
+    allow_origin: _AllowOrigin = None,
     allow_remote: _AllowRemote = False,
 ) -> None:
     """Serve environments over OpenEnv's WebSocket and HTTP API.
@@ -124,12 +147,14 @@ def serve(
     from openenv_tasksets.cli.console import say, write
     from openenv_tasksets.consent import Consent
     from openenv_tasksets.server.app import create_app
+    from openenv_tasksets.server.gate import Gate
     from openenv_tasksets.server.host import HostSettings
     from openenv_tasksets.server.serve import serve as serve_app
 
     if data_dir is not None and len(targets) > 1:
         raise typer.BadParameter("--data-dir goes with one TASKSET", param_hint="--data-dir")
-    _check_address(host, allow_remote)
+    gate = Gate(_trainer_token(trainer_token_env, trainer_token_file), allow_origin or ())
+    _check_address(host, allow_remote or not gate.open)
     settings = HostSettings(
         max_sessions=max_sessions,
         unseeded=unseeded,
@@ -142,28 +167,49 @@ def serve(
     consent = Consent(frozenset(allow_execution or ()), frozenset(allow_secret or ()))
     tasksets = _open(targets, environment or (), data_dir, split, shuffle_seed, where or (), cache_limit)
     hosts = [_host(taskset, settings, consent) for taskset in tasksets]
-    app = create_app(hosts, mode=mode)
+    app = create_app(hosts, mode=mode, gate=gate)
 
     def ready(url: str) -> None:
         for each in hosts:
-            say(_described(each, url if len(hosts) == 1 else f"{url}/{each.id}"))
+            say(_described(each, url if len(hosts) == 1 else f"{url}/{each.id}", with_token=not gate.open))
         say("stop with Ctrl+C")
         write(url)
 
     serve_app(app, host=host, port=port, on_ready=ready, transport=transport)
 
 
-def _check_address(host: str, allow_remote: bool) -> None:
+def _trainer_token(variable: str | None, file: Path | None) -> str | None:
+    """The trainer's token. A variable is taken out of the environment: nothing that runs here needs it."""
+    from openenv_tasksets.loaders.errors import TasksetError
+
+    if variable is not None and file is not None:
+        raise typer.BadParameter("the token is in a variable or in a file", param_hint="--trainer-token-env")
+    if variable is not None:
+        token = os.environ.pop(variable, None)
+        if token is None:
+            raise TasksetError(f"--trainer-token-env {variable}: there is no such environment variable")
+        return token
+    if file is None:
+        return None
+    try:
+        return file.read_text().strip()
+    except (OSError, UnicodeError) as exc:
+        reason = exc.strerror if isinstance(exc, OSError) else "it is no text"
+        raise TasksetError(f"--trainer-token-file {file}: {reason}") from None
+
+
+def _check_address(host: str, consented: bool) -> None:
     from openenv_tasksets.loaders.errors import ConsentNeeded
 
     try:
         here = ipaddress.ip_address(host).is_loopback
     except ValueError:
         here = host == "localhost"
-    if not here and not allow_remote:
+    if not here and not consented:
         raise ConsentNeeded(
             f"--host {host} lets other machines connect: the rows leave this one, and whoever can reach the port "
-            "can read the tasks; say that you want it with --allow-remote"
+            "can read the tasks; ask for a token with --trainer-token-env, or say that you want it so with "
+            "--allow-remote"
         )
 
 
@@ -243,7 +289,7 @@ def _host(taskset: "Taskset", settings: "HostSettings", consent: "Consent") -> "
     return Host(taskset, find_environment(taskset.environment), consent=consent, settings=settings)
 
 
-def _described(host: "Host", url: str) -> str:
+def _described(host: "Host", url: str, *, with_token: bool) -> str:
     taskset = host.taskset
     sizes = {name: taskset.split(name).size for name in taskset}
     splits = ", ".join(f"{name} ({'endless' if size is None else f'{size:,}'} tasks)" for name, size in sizes.items())
@@ -252,9 +298,10 @@ def _described(host: "Host", url: str) -> str:
     example = next((name for name in (taskset.default_split, *sizes) if sizes[name] != 0), None)
     if example is None:
         return f"{told}\n  there is no task"
+    headers = ', headers={"Authorization": f"Bearer {token}"}' if with_token else ""
     return (
         f"{told}\n"
         f"  from openenv import GenericEnvClient\n"
-        f'  with GenericEnvClient(base_url="{url}").sync() as env:\n'
+        f'  with GenericEnvClient(base_url="{url}"{headers}).sync() as env:\n'
         f'      env.reset(split="{example}", index=0)'
     )

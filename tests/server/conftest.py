@@ -1,6 +1,6 @@
 """For the server's tests: coroutines as tests, and the quiz behind our server."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -24,3 +24,25 @@ def our_url(serve: Serve, quiz_taskset: Any, quiz_environment: type[Any]) -> Ite
 
     with serve(create_app([Host(quiz_taskset, quiz_environment, settings=HostSettings(max_sessions=64))])) as url:
         yield url
+
+
+GUESS_ROWS = [{"question": f"{n} + 1 = ?", "answer": n + 1} for n in range(20)]
+GUESS_TASK = {
+    "reset": {"question": "question", "answer": "answer"},
+    "visible": ["question"],
+    "limits": {"max_steps": 4},
+}
+
+
+@pytest.fixture(scope="session")
+def guess_environment() -> type[Any]:
+    """An OpenEnv environment with tools of its own."""
+    from tool_environment import Guess
+
+    return Guess
+
+
+@pytest.fixture(scope="session")
+def guess_taskset(make_taskset: Callable[..., Any]) -> Any:
+    """Twenty numbers to guess, each within four steps."""
+    return make_taskset(GUESS_ROWS, GUESS_TASK, id="guess")

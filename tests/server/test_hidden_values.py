@@ -49,6 +49,12 @@ class Careless:
         raise OSError(getattr(self, "answer", CANARY))
 
 
+class Handy(Careless):
+    """Its step is a tool."""
+
+    step_tool = "act"
+
+
 ROWS = [
     {
         "name": f"t{n}",
@@ -86,7 +92,15 @@ RESETS = [
     {"index": 1, "fail": "opaque"},
 ]
 STEPS = [{}, {"fail": "group"}, {"fail": "reward"}, {"fail": "kind"}, {"fail": "key"}, {"type": "list_tools"}]
-RPCS = [{}, {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}, {"jsonrpc": "2.0", "id": 1, "method": "tools/call"}]
+RPCS = [
+    {},
+    {"jsonrpc": "2.0", "id": 1, "method": "tools/list"},
+    {"jsonrpc": "2.0", "id": 1, "method": "tools/call"},
+    *(
+        {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "act", "arguments": action}}
+        for action in STEPS
+    ),
+]
 ROUTES = ["health", "metadata", "schema", "openapi.json", "docs", "state", "list_environments", "quiz/splits"]
 BODIES = [
     *(("reset", body) for body in RESETS),
@@ -133,6 +147,26 @@ def test_nothing_hidden_is_in_any_frame_answer_or_log(taskset, caplog):
     assert caplog.text.count("in step") >= 5
     assert CANARY not in caplog.text
     assert "was not closed in order" in caplog.text
+
+
+def test_nothing_hidden_is_in_what_a_tool_says_over_either_protocol(taskset, caplog):
+    caplog.set_level(logging.DEBUG)
+    written = []
+    welcome = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"}}
+    begin = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": welcome}
+    accept = {"accept": "application/json, text/event-stream"}
+    with TestClient(create_app([Host(taskset, Handy)]), raise_server_exceptions=False) as client:
+        conversation = client.post("/mcp", json=begin, headers=accept).headers["mcp-session-id"]
+        for headers in ({}, {**accept, "mcp-session-id": conversation}):
+            for message in RPCS:
+                session_id = client.post("/reset", json={"index": 1}).json()["session_id"]
+                named = {**message, "params": {**message.get("params", {}), "session_id": session_id}}
+                asked = {**headers, "x-session-id": session_id}
+                written.append(client.post("/mcp", json=message if headers else named, headers=asked).text)
+    assert len([text for text in written if "failed in step()" in text]) >= 6
+    assert CANARY not in "".join(written)
+    assert caplog.text.count("in step") >= 6
+    assert CANARY not in caplog.text
 
 
 def test_nothing_hidden_is_in_the_text_of_any_object(taskset):

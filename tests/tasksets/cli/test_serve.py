@@ -1,6 +1,7 @@
 """``tasksets serve``, for real: a process, its URL from stdout, episodes over the wire, and a signal to end it."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -16,13 +17,14 @@ TIMEOUT_S = 60
 
 
 @contextmanager
-def serving(*arguments, stop=signal.SIGTERM):
+def serving(*arguments, stop=signal.SIGTERM, **variables):
     """Yields the URL and the process; ends it by a signal and checks that it ends well."""
     process = subprocess.Popen(
         [sys.executable, "-m", "openenv_tasksets.cli", "serve", "--port", "0", *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        env={**os.environ, **variables},
     )
     talk: list[str] = []
     try:
@@ -40,8 +42,8 @@ def serving(*arguments, stop=signal.SIGTERM):
         process.wait()
 
 
-def get(url):
-    with urllib.request.urlopen(url, timeout=TIMEOUT_S) as response:
+def get(url, **headers):
+    with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=TIMEOUT_S) as response:
         return json.load(response)
 
 
@@ -269,3 +271,60 @@ def test_conditions_that_leave_no_task_are_refused(tasksets, taskset, taken_port
 
     assert result.code == 1
     assert "no task of split 'train' passes level>99" in result.err
+
+
+TOKEN = "a-token-of-the-trainer"
+
+
+@pytest.mark.parametrize("by", ["variable", "file"])
+def test_a_trainers_token_is_needed_where_one_is_set_and_never_said(taskset, tmp_path, by):
+    (tmp_path / "token").write_text(f"{TOKEN}\n")
+    options = ["--trainer-token-env", "MY_TOKEN"] if by == "variable" else ["--trainer-token-file", tmp_path / "token"]
+
+    with serving(taskset, *options, "--host", "0.0.0.0", MY_TOKEN=TOKEN) as (url, talk):
+        url = url.replace("0.0.0.0", "127.0.0.1")
+        assert get(f"{url}/health") == {"status": "healthy"}
+        with pytest.raises(urllib.error.HTTPError, match="401"):
+            get(f"{url}/list_environments")
+        assert get(f"{url}/list_environments", Authorization=f"Bearer {TOKEN}") == ["sums"]
+        with pytest.raises(urllib.error.HTTPError, match="403"):
+            get(f"{url}/list_environments", Authorization=f"Bearer {TOKEN}", Origin="https://evil.example")
+
+    assert 'headers={"Authorization": f"Bearer {token}"}' in talk[0]
+    assert TOKEN not in talk[0]
+
+
+def test_a_page_may_ask_where_it_is_allowed(taskset):
+    with serving(taskset, "--allow-origin", "https://lab.example") as (url, _):
+        assert get(f"{url}/list_environments", Origin="https://lab.example") == ["sums"]
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "message"),
+    [
+        (["--trainer-token-env", "NO_SUCH"], 1, "--trainer-token-env NO_SUCH: there is no such environment variable"),
+        (["--trainer-token-env", "SHORT"], 1, "16 to 512 letters, digits and ._~+-"),
+        (["--trainer-token-file", "/no/such"], 1, "--trainer-token-file /no/such: No such file or directory"),
+        (["--trainer-token-file", "x", "--trainer-token-env", "SHORT"], 2, "in a variable or in a file"),
+        (["--allow-origin", "lab.example"], 1, "'lab.example' is no origin"),
+    ],
+)
+def test_a_token_or_an_origin_that_is_none_is_an_error(
+    tasksets, taskset, taken_port, monkeypatch, options, code, message
+):
+    monkeypatch.setenv("SHORT", "hunter2")
+
+    result = tasksets("serve", taskset, "--port", taken_port, *options)
+
+    assert (result.code, message in " ".join(result.err.split())) == (code, True)
+    assert "hunter2" not in result.err
+    # What is read from a variable is not left for others to read.
+    assert ("SHORT" in os.environ) is (options[:2] != ["--trainer-token-env", "SHORT"])
+
+
+def test_another_address_is_served_with_a_token_without_further_words(tasksets, taskset, monkeypatch):
+    monkeypatch.setenv("MY_TOKEN", TOKEN)
+
+    result = tasksets("serve", taskset, "--host", "192.0.2.1", "--trainer-token-env", "MY_TOKEN")
+
+    assert "cannot listen: Cannot assign requested address" in result.err

@@ -1,8 +1,8 @@
-"""JSON-RPC answers of an environment without tools."""
+"""What is a JSON-RPC request, and what is answered where it is none."""
 
 import pytest
 
-from openenv_tasksets.server.mcp import answer_rpc
+from openenv_tasksets.server.json_rpc import RpcError, failure, read_request, request_id_of
 
 
 @pytest.mark.parametrize(
@@ -34,21 +34,21 @@ from openenv_tasksets.server.mcp import answer_rpc
             -32600,
             "Invalid request: id is text, a whole number or null",
         ),
-        ({"jsonrpc": "2.0", "method": "initialize", "id": "a"}, "a", -32601, "Method not found: initialize"),
-        ({"jsonrpc": "2.0", "method": "ping"}, None, -32601, "Method not found: ping"),
-        ({"jsonrpc": "2.0", "method": "tools/list", "id": 0}, 0, -32603, "Environment does not support MCP"),
-        ({"jsonrpc": "2.0", "method": "tools/call", "id": 1}, 1, -32602, "Missing 'name' in params"),
-        (
-            {"jsonrpc": "2.0", "method": "tools/call", "params": {"name": "x"}, "id": 1},
-            1,
-            -32603,
-            "Environment does not support MCP",
-        ),
     ],
 )
-def test_every_request_is_answered(request_, request_id, code, message):
-    assert answer_rpc(request_) == {
+def test_what_is_no_request_is_told_why(request_, request_id, code, message):
+    with pytest.raises(RpcError) as caught:
+        read_request(request_)
+
+    assert failure(request_id_of(request_), caught.value) == {
         "jsonrpc": "2.0",
         "id": request_id,
         "error": {"code": code, "message": message, "data": None},
     }
+
+
+@pytest.mark.parametrize("request_id", [None, 0, -1, "", "a"])
+def test_a_request_keeps_its_id_and_has_parameters(request_id):
+    request = read_request({"jsonrpc": "2.0", "method": "x", "id": request_id})
+
+    assert (request.id, request.method, request.params) == (request_id, "x", {})
