@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
-TESTS := $(BIN)/python -m pytest -n auto
+TESTS := $(BIN)/python -m pytest -n auto --dist loadfile
 # Every test that talks to the Hub of the tests.
 HUB_TESTS = tests/support_tests $(shell grep -rl loopback_hub tests/loaders tests/tasksets --include='test_*.py')
 
@@ -22,7 +22,7 @@ test-slow: $(VENV)/.dev
 	$(TESTS) -m slow
 
 test-hub1: $(VENV)-hub1/.made
-	$(VENV)-hub1/bin/python -m pytest -n auto -m "not slow" $(HUB_TESTS)
+	$(VENV)-hub1/bin/python -m pytest -n auto --dist loadfile -m "not slow" $(HUB_TESTS)
 
 check: lint types
 	$(TESTS) -m "not slow" --cov --cov-report=term:skip-covered
