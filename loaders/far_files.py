@@ -87,7 +87,8 @@ class FarFile:
                 self._here = None
         if start >= end:
             return b""
-        return self._hub.read(self._repo_id, f"{self._commit_hash[:7]}: {self.name}", self._far, start, end)
+        what = f"{self._commit_hash[:7]}: {self.name}"
+        return self._hub.read(self._repo_id, what, self._listed, self._far, start, end)
 
     def check(self) -> None:
         """What the Hub gives is checked as it comes."""

@@ -223,6 +223,7 @@ class Hub:
             HubUnavailable: The Hub does not give it, or gives other bytes; or offline, and not in the cache.
         """
         self._fetch(repo_id, commit_hash, file, _reporting_to(tqdm(disable=True), threading.Event()))
+        self._cache(repo_id).drop_parts(file)
 
     def cached(self, repo_id: str, commit_hash: str, file: HubFile) -> Path | None:
         """Where the file is in the cache, if it is, with the right hash: which takes reading it the first time."""
@@ -235,12 +236,13 @@ class Hub:
         url = f"{self.endpoint}/datasets/{repo_id}/resolve/{commit_hash}/{quote(file.path)}"
         return HubRange(url, file, self._headers, self._timeout_s)
 
-    def read(self, repo_id: str, what: str, ranges: HubRange, start: int, end: int) -> bytes:
-        """The bytes of a file from ``start`` up to ``end``, without the rest of it.
+    def read(self, repo_id: str, what: str, file: HubFile, ranges: HubRange, start: int, end: int) -> bytes:
+        """The bytes of a file from ``start`` up to ``end``, without the rest of it; asked for once, and then kept.
 
         Args:
             repo_id: The repository that it is in.
             what: What of it, as messages name it.
+            file: The file.
             ranges: From ``ranges``.
             start: The first byte.
             end: The byte behind the last one.
@@ -250,9 +252,15 @@ class Hub:
             HubUnavailable: The Hub does not give them; or offline.
             SourceChanged: The Hub gives those of another file.
         """
+        cache = self._cache(repo_id)
+        kept = cache.part(file, start, end)
+        if kept is not None:
+            return kept
         if self.offline:
             raise HubUnavailable(f"{repo_id}@{what}: offline, and not in the cache; open it once online")
-        return self._again(lambda: ranges.read(start, end), repo_id, f"{repo_id}@{what}")
+        content = self._again(lambda: ranges.read(start, end), repo_id, f"{repo_id}@{what}")
+        cache.keep_part(file, start, content)
+        return content
 
     def call(self, call: Callable[[HfApi], Answer], repo_id: str, what: str) -> Answer:
         """Call the Hub's library as this user, and again after an error that may pass.

@@ -1,13 +1,15 @@
 """What is remembered of a repository beside its files in the Hub's cache, and goes when they are removed.
 
-Three things: the list of files of a commit, which of the downloaded files had the right hash, and what commit
-a branch stood for last. The last is kept where the Hub's own library keeps it. All of it can be had again, so
-what cannot be written (a full disk, a cache that is read-only) is not remembered, and what cannot be read is
-as if it were not there.
+Four things: the list of files of a commit, which of the downloaded files had the right hash, parts of files that
+were not downloaded, and what commit a branch stood for last. The last is kept where the Hub's own library keeps it.
+All of it can be had again, so what cannot be written (a full disk, a cache that is read-only) is not remembered,
+and what cannot be read is as if it were not there.
 """
 
 import os
 import secrets
+import shutil
+import zlib
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +20,8 @@ from openenv_tasksets.loaders.hub_file import HubFile
 from openenv_tasksets.loaders.reference import is_commit_hash
 
 _Listing = tuple[HubFile, ...]
+_CHECKSUM_BYTES = 4
+_MOST_PART_BYTES = 8 << 20
 
 
 class HubCache:
@@ -80,8 +84,32 @@ class HubCache:
             pass
         return False
 
+    def part(self, file: HubFile, start: int, end: int) -> bytes | None:
+        """The bytes of a file from ``start`` up to ``end``, where they are kept, and as they were."""
+        kept = _read(self._parts(file) / f"{start}-{end}")
+        if kept is None or len(kept) != end - start + _CHECKSUM_BYTES:
+            return None
+        content = kept[_CHECKSUM_BYTES:]
+        return content if kept[:_CHECKSUM_BYTES] == _checksum(content) else None
+
+    def keep_part(self, file: HubFile, start: int, content: bytes) -> None:
+        """Keep bytes of a file that is not in the cache; such as are too many for that are left."""
+        if len(content) <= _MOST_PART_BYTES:
+            _write(self._parts(file) / f"{start}-{start + len(content)}", _checksum(content) + content)
+
+    def drop_parts(self, file: HubFile) -> None:
+        """Remove what is kept of a file: it is in the cache as a whole."""
+        shutil.rmtree(self._parts(file), ignore_errors=True)
+
+    def _parts(self, file: HubFile) -> Path:
+        return self._own / "parts" / file.digest
+
     def _listing(self, commit_hash: str) -> Path:
         return self._own / "files" / f"{commit_hash}.json"
+
+
+def _checksum(content: bytes) -> bytes:
+    return zlib.crc32(content).to_bytes(_CHECKSUM_BYTES, "little")
 
 
 def _remove(path: Path) -> None:

@@ -173,9 +173,45 @@ def test_a_file_that_the_commit_has_not_is_named(server):
         FarFiles(client(server), REPO, server.head(REPO), ["data/train-4.parquet"])
 
 
+def parts(server):
+    return server.cache_dir / "datasets--acme--words/openenv-tasksets/parts"
+
+
 def read_all(server):
     """An epoch over the network, whose requests can be failed one by one."""
+    shutil.rmtree(parts(server), ignore_errors=True)
     return list(ParquetRows.of(far(server)))
+
+
+class TestParts:
+    """What was read of a file is not asked for again, whatever befalls what is kept."""
+
+    def test_the_same_rows_are_read_again_without_a_request_and_offline(self, server):
+        first = [ParquetRows.of(far(server))[index] for index in (0, ROWS)]
+        server.reset_log()
+
+        assert [ParquetRows.of(far(server))[index] for index in (0, ROWS)] == first
+        assert ParquetRows.of(far(server, offline=True))[0] == EXPECTED[0]
+        assert server.requests == []
+
+    @pytest.mark.parametrize("damage", [lambda data: data[:-1], lambda data: data[:-1] + bytes([data[-1] ^ 1]), bytes])
+    def test_a_part_that_is_not_as_it_was_is_asked_for_again(self, server, damage):
+        assert ParquetRows.of(far(server))[0] == EXPECTED[0]
+        for path in [path for path in parts(server).rglob("*") if path.is_file()]:
+            path.write_bytes(damage(path.read_bytes()) or b"")
+        server.reset_log()
+
+        rows = ParquetRows.of(far(server))[0]
+        assert rows == EXPECTED[0]
+        assert bool(server.requests) is (damage is not bytes)
+
+    def test_parts_go_when_the_file_has_arrived(self, server):
+        files = far(server)
+        assert ParquetRows.of(files)[0] == EXPECTED[0]
+        kept = len(list(parts(server).iterdir()))
+        files[0].bring()
+
+        assert len(list(parts(server).iterdir())) == kept - 1
 
 
 class TestFaults:
