@@ -7,8 +7,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 TESTS := $(BIN)/python -m pytest -n auto --dist loadfile
-# Every test that talks to the Hub of the tests.
-HUB_TESTS = tests/support_tests $(shell grep -rl loopback_hub tests/loaders tests/tasksets --include='test_*.py')
+# Every test that talks to the Hub of the tests, but for those that play through OpenEnv too.
+HUB_TESTS = tests/support_tests $(filter-out tests/tasksets/test_auto_env.py, \
+	$(shell grep -rl loopback_hub tests/loaders tests/tasksets --include='test_*.py'))
 
 .PHONY: demo test test-slow test-hub1 check lint types format bench-server bench-hub bench-loader clean
 
@@ -50,7 +51,7 @@ bench-hub: $(VENV)/.dev
 
 $(VENV)-hub1/.made: pyproject.toml
 	@$(PYTHON) -m venv $(VENV)-hub1
-	@$(VENV)-hub1/bin/python -m pip -qq --disable-pip-version-check install -e '.[hub-tests]' 'huggingface_hub==1.33.*'
+	@$(VENV)-hub1/bin/python -m pip -qq --disable-pip-version-check install -e '.[hub-tests]' -e './examples[reasoning]' 'huggingface_hub==1.33.*'
 	@touch $@
 
 bench-loader: $(VENV)/.dev
