@@ -70,6 +70,10 @@ class Application(FastAPI):
         episodes = {path: HttpEpisodes(host) for path, host in self.hosts.items()}
         self._http = FastHttp(super().__call__, episodes if mode == "simulation" else {})
 
+    async def drain(self, seconds: float) -> None:
+        """Begin no session and no episode more, and wait at most ``seconds`` for those that run."""
+        await asyncio.gather(*(host.sessions.drain(seconds) for host in set(self.hosts.values())))
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or serve one connection."""
         await (self._http if scope["type"] == "http" else super().__call__)(scope, receive, send)

@@ -7,7 +7,8 @@ from openenv_tasksets.server.errors import wire_error
 from openenv_tasksets.server.host import Host
 from openenv_tasksets.server.mcp import answer_rpc
 from openenv_tasksets.server.session import Session, SessionEnded
-from openenv_tasksets.server.sessions import CapacityReached, Tell
+from openenv_tasksets.server.sessions import ServerStopping, Tell
+from openenv_tasksets.server.slots import CapacityReached
 from openenv_tasksets.server.wire import FrameError, read_frame, write_frame
 
 MAX_FRAME_BYTES = 16 * 2**20
@@ -16,6 +17,7 @@ HARD_LIMIT_BYTES = 2 * MAX_FRAME_BYTES
 """The largest frame that is read; up to it the session lives, beyond it the connection is closed."""
 NORMAL = 1000
 GOING_AWAY = 1001
+SERVICE_RESTART = 1012
 TRY_AGAIN_LATER = 1013
 
 
@@ -54,6 +56,8 @@ async def begin(host: Host, new_id: str, wanted_id: str | None, holder: Tell) ->
         raise Refused({"message": message, "code": "SESSION_ERROR"}, NORMAL) from None
     except CapacityReached as exc:
         raise Refused(wire_error(exc).frame_data(), TRY_AGAIN_LATER) from None
+    except ServerStopping as exc:
+        raise Refused(wire_error(exc).frame_data(), SERVICE_RESTART) from None
     except EnvironmentFailed as exc:
         data = {**wire_error(exc).frame_data(), "code": "FACTORY_ERROR", "factory_name": host.kind.name}
         raise Refused(data, NORMAL) from None
@@ -83,6 +87,7 @@ async def answer(session: Session, frame: str | bytes) -> bytes | None:
         return write_frame("error", wire_error(exc).frame_data())
 
 
-def farewell(why: str) -> bytes:
-    """The error frame for a client whose session the server ends."""
-    return write_frame("error", wire_error(SessionEnded(why)).frame_data())
+def farewell(host: Host, why: str) -> tuple[bytes, int]:
+    """The error frame and the close code for a client whose session the server ends."""
+    frame = write_frame("error", wire_error(SessionEnded(why)).frame_data())
+    return frame, SERVICE_RESTART if host.sessions.stopping else GOING_AWAY

@@ -17,7 +17,8 @@ from openenv_tasksets.loaders.errors import (
     TimeExceeded,
 )
 from openenv_tasksets.server.session import SessionEnded
-from openenv_tasksets.server.sessions import CapacityReached
+from openenv_tasksets.server.sessions import ServerStopping
+from openenv_tasksets.server.slots import CapacityReached
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ class WireError:
         facts = dict(self.facts)
         detail = facts.pop("errors", self.message)
         # A 404 or 503 may come from elsewhere too; OpenEnv's other errors have no code over HTTP.
-        code = {"code": self.code} if self.code in ("SESSION_ERROR", "CAPACITY_REACHED") else {}
+        code = {"code": self.code} if self.code in _TOLD_OVER_HTTP else {}
         return {"detail": detail, **code, **facts}
 
     def http_headers(self) -> dict[str, str]:
@@ -57,6 +58,7 @@ class WireError:
         return {"retry-after": str(RETRY_AFTER_S)} if self.status == 503 else {}
 
 
+_TOLD_OVER_HTTP = frozenset(("SESSION_ERROR", "CAPACITY_REACHED", "SERVER_STOPPING"))
 _TABLE: dict[type[BaseException], tuple[str, int]] = {
     SplitNotFound: ("VALIDATION_ERROR", 404),
     TaskNotFound: ("VALIDATION_ERROR", 400),
@@ -66,6 +68,7 @@ _TABLE: dict[type[BaseException], tuple[str, int]] = {
     TimeExceeded: ("TIME_EXCEEDED", 504),
     SessionEnded: ("SESSION_ERROR", 404),
     CapacityReached: ("CAPACITY_REACHED", 503),
+    ServerStopping: ("SERVER_STOPPING", 503),
     Exception: ("EXECUTION_ERROR", 500),
 }
 

@@ -21,9 +21,9 @@ from websockets.server import ServerProtocol
 from websockets.speedups import apply_mask
 
 from openenv_tasksets.server.conversation import (
-    GOING_AWAY,
     HARD_LIMIT_BYTES,
     NORMAL,
+    SERVICE_RESTART,
     Refused,
     answer,
     begin,
@@ -34,7 +34,6 @@ from openenv_tasksets.server.host import Host
 from openenv_tasksets.server.http_episode import SESSION_HEADER
 from openenv_tasksets.server.session import Session, new_session_id
 
-SERVICE_RESTART = 1012
 INVALID_DATA = 1007
 KEEPALIVE_FAILED = 1011
 
@@ -260,6 +259,7 @@ class EpisodeProtocol(asyncio.Protocol):
         self._turn = None
         session, host = self._session, self._host
         if session is None or host is None:
+            self._pace()
             return
         answered = 0
         while self._waiting and self._answering is None and self._writable and not self._lost:
@@ -309,8 +309,10 @@ class EpisodeProtocol(asyncio.Protocol):
     # Ends
 
     def _tell(self, why: str) -> None:
-        self._send(farewell(why))
-        self._close(GOING_AWAY)
+        if self._host is not None:
+            frame, code = farewell(self._host, why)
+            self._send(frame)
+            self._close(code)
 
     def _close(self, code: int) -> None:
         self._waiting.clear()

@@ -106,7 +106,7 @@ class HttpEpisodes:
             await asyncio.shield(self._host.release(session))
 
     async def _unless_gone(self, work: Coroutine[Any, Any, Result], receive: Receive) -> Result:
-        if self._host.kind.inline:
+        if self._host.kind.inline and not self._host.sessions.slots.full:
             return await work
         working = asyncio.create_task(work)
         watching = asyncio.create_task(_gone(receive))

@@ -12,7 +12,7 @@ import msgspec
 from openenv_tasksets.declaration import Limits
 from openenv_tasksets.episode import Episode
 from openenv_tasksets.loaders.errors import TasksetError, TimeExceeded
-from openenv_tasksets.server.lifecycle import Lifecycle
+from openenv_tasksets.server.lifecycle import Lifecycle, Phase
 from openenv_tasksets.server.outcome import Outcome
 from openenv_tasksets.server.runtime import EnvironmentGone, Runtime
 
@@ -101,6 +101,11 @@ class Session:
     def busy(self) -> bool:
         """Whether a call is running."""
         return self._turn.locked()
+
+    @property
+    def playing(self) -> bool:
+        """Whether a call or an episode is running."""
+        return self._turn.locked() or self._lifecycle.phase is Phase.RUNNING
 
     async def reset(self, request: Mapping[str, Any]) -> Outcome:
         """Begin an episode on the task that ``request`` selects.

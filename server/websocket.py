@@ -7,7 +7,7 @@ from collections import deque
 from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from openenv_tasksets.server.conversation import GOING_AWAY, NORMAL, Refused, answer, begin, farewell
+from openenv_tasksets.server.conversation import NORMAL, Refused, answer, begin, farewell
 from openenv_tasksets.server.host import Host
 from openenv_tasksets.server.http_episode import SESSION_HEADER
 from openenv_tasksets.server.session import Session, new_session_id
@@ -23,30 +23,59 @@ async def serve_websocket(websocket: WebSocket, host: Host) -> None:
     new_id = new_session_id()
 
     def told(why: str) -> None:
-        host.sessions.run(_end(websocket, farewell(why), GOING_AWAY))
+        host.sessions.run(_end(websocket, *farewell(host, why)))
 
     try:
         await websocket.accept(headers=[] if wanted else [(SESSION_HEADER.encode(), new_id.encode())])
-        session = await begin(host, new_id, wanted, told)
     except WebSocketDisconnect:
-        return
-    except Refused as exc:
-        await _end(websocket, exc.frame, exc.close_code)
         return
     # How it ended where this handler is cancelled, too.
     broke = True
+    ahead: deque[str | bytes] = deque()
+    beginning = host.sessions.run(begin(host, new_id, wanted, told))
     try:
+        if not await _read_ahead(websocket, beginning, ahead):
+            return
+        session = await beginning
         if session.inline:
-            broke = await _answer_in_turn(websocket, session)
+            broke = await _answer_in_turn(websocket, session, ahead)
         else:
-            broke = await _answer_ahead(websocket, session, host.sessions)
+            broke = await _answer_ahead(websocket, session, ahead, host.sessions)
+    except Refused as exc:
+        await _end(websocket, exc.frame, exc.close_code)
     finally:
         # The slot must be freed even when the server cancels this handler.
-        await asyncio.shield(host.sessions.leave(session, broke=broke))
+        await asyncio.shield(_leave(host.sessions, beginning, broke=broke))
 
 
-async def _answer_in_turn(websocket: WebSocket, session: Session) -> bool:
+async def _read_ahead(websocket: WebSocket, beginning: "asyncio.Task[Session]", ahead: "deque[str | bytes]") -> bool:
+    """Listen while a session is begun, which may have to be waited for; whether the client is still there."""
+    while not beginning.done() and len(ahead) < MOST_AHEAD:
+        receiving = asyncio.create_task(websocket.receive())
+        await asyncio.wait([beginning, receiving], return_when=asyncio.FIRST_COMPLETED)
+        receiving.cancel()  # which does nothing to one that is done
+        await asyncio.wait([receiving])
+        if receiving.cancelled():
+            break
+        message = receiving.result()
+        if message["type"] == "websocket.disconnect":
+            return False
+        ahead.append(_frame(message))
+    return True
+
+
+async def _leave(sessions: Sessions, beginning: "asyncio.Task[Session]", *, broke: bool) -> None:
+    beginning.cancel()
+    await asyncio.wait([beginning])
+    if not beginning.cancelled() and beginning.exception() is None:
+        await sessions.leave(beginning.result(), broke=broke)
+
+
+async def _answer_in_turn(websocket: WebSocket, session: Session, ahead: "deque[str | bytes]") -> bool:
     """Answer until the connection is over; whether it broke. For sessions that hardly ever wait."""
+    while ahead:
+        if not await _send(websocket, await answer(session, ahead.popleft())):
+            return False
     while True:
         message = await websocket.receive()
         if message["type"] == "websocket.disconnect":
@@ -55,11 +84,12 @@ async def _answer_in_turn(websocket: WebSocket, session: Session) -> bool:
             return False
 
 
-async def _answer_ahead(websocket: WebSocket, session: Session, sessions: Sessions) -> bool:
+async def _answer_ahead(
+    websocket: WebSocket, session: Session, frames: "deque[str | bytes]", sessions: Sessions
+) -> bool:
     """As ``_answer_in_turn``, but listening while a call runs, so that a client that leaves is noticed at once."""
-    frames: deque[str | bytes] = deque()
     receiving: asyncio.Task[Message] | None = asyncio.create_task(websocket.receive())
-    answering: asyncio.Task[bytes | None] | None = None
+    answering = sessions.run(answer(session, frames.popleft())) if frames else None
     broke = True
     try:
         while True:

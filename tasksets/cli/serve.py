@@ -36,12 +36,43 @@ _MaxSessions = Annotated[
         "do no more.",
     ),
 ]
+_Queue = Annotated[
+    int,
+    typer.Option(
+        min=0, metavar="N", help="How many clients may wait, for each environment, where no session is free; in order."
+    ),
+]
+_QueueSeconds = Annotated[
+    float, typer.Option(min=0, metavar="SECONDS", help="For how long one waits before it is refused.")
+]
+_DrainSeconds = Annotated[
+    float,
+    typer.Option(
+        min=0,
+        metavar="SECONDS",
+        help="After SIGTERM, begin nothing and let running episodes be played to their end for so long.",
+    ),
+]
+_Shard = Annotated[
+    str,
+    typer.Option(
+        metavar="I/C",
+        help="This is server I, from 0 on, of C over one stream: of the positions that it hands out itself it takes "
+        "I, I+C and so on.",
+    ),
+]
 _Unseeded = Annotated[
     Literal["next", "refuse"],
     typer.Option(help="What a reset() gets that names no task: the next position, or an error."),
 ]
 _StartPosition = Annotated[
-    int, typer.Option(min=0, max=2**63 - 1, metavar="N", help="The first position for such resets.")
+    int,
+    typer.Option(
+        min=0,
+        max=2**63 - 1,
+        metavar="N",
+        help="The first position for such resets; of several servers, the same for all.",
+    ),
 ]
 _ShuffleSeed = Annotated[int, typer.Option(metavar="N", help="Another number gives other shuffled orders.")]
 _StrictReset = Annotated[bool, typer.Option("--strict-reset", help="Refuse reset() arguments that would be ignored.")]
@@ -94,13 +125,17 @@ def serve(
     split: SplitName = None,
     where: Conditions = None,
     max_sessions: _MaxSessions = None,
+    queue: _Queue = 0,
+    queue_seconds: _QueueSeconds = 30.0,
     unseeded: _Unseeded = "next",
     start_position: _StartPosition = 0,
+    shard: _Shard = "0/1",
     shuffle_seed: _ShuffleSeed = 0,
     strict_reset: _StrictReset = False,
     session_timeout: _SessionTimeout = 1800.0,
     grace_seconds: _GraceSeconds = 0.0,
     step_timeout: _StepTimeout = 0.0,
+    drain_seconds: _DrainSeconds = 20.0,
     transport: _Transport = "fast",
     mode: _Mode = "simulation",
     allow_execution: AllowExecution = None,
@@ -110,7 +145,7 @@ def serve(
     """Serve environments over OpenEnv's WebSocket and HTTP API.
 
     Everything is loaded before the port is opened. The one line on stdout is the URL, printed when
-    connections are accepted. SIGINT and SIGTERM end it with exit code 0.
+    connections are accepted. SIGINT and SIGTERM end it with exit code 0, and a second one at once.
     """
     from openenv_tasksets.cli.console import say, write
     from openenv_tasksets.consent import Consent
@@ -123,8 +158,11 @@ def serve(
     _check_address(host, allow_remote)
     settings = HostSettings(
         max_sessions=max_sessions,
+        queue=queue,
+        queue_seconds=queue_seconds,
         unseeded=unseeded,
         start_position=start_position,
+        shard=_read_shard(shard),
         strict_reset=strict_reset,
         session_timeout=session_timeout or None,
         grace_seconds=grace_seconds,
@@ -141,7 +179,14 @@ def serve(
         say("stop with Ctrl+C")
         write(url)
 
-    serve_app(app, host=host, port=port, on_ready=ready, transport=transport)
+    serve_app(app, host=host, port=port, on_ready=ready, transport=transport, drain_seconds=drain_seconds)
+
+
+def _read_shard(text: str) -> tuple[int, int]:
+    index, _, count = text.partition("/")
+    if not (index.isascii() and index.isdigit() and count.isascii() and count.isdigit() and int(index) < int(count)):
+        raise typer.BadParameter(f"{text!r} is not I/C with 0 <= I < C, such as 0/4", param_hint="--shard")
+    return int(index), int(count)
 
 
 def _check_address(host: str, allow_remote: bool) -> None:
