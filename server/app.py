@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, WebSocket
 from fastapi.exceptions import RequestValidationError
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from openenv_tasksets.declaration import RESERVED_IDS
@@ -15,6 +16,7 @@ from openenv_tasksets.server.host import Host
 from openenv_tasksets.server.http import Mode, http_routes
 from openenv_tasksets.server.http_episode import HttpEpisodes
 from openenv_tasksets.server.json_response import bad_request, error_response
+from openenv_tasksets.server.metrics import CONTENT_TYPE, Metrics
 from openenv_tasksets.server.task_api import task_api
 from openenv_tasksets.server.websocket import serve_websocket
 
@@ -37,6 +39,7 @@ def create_app(hosts: Sequence[Host], *, mode: Mode = "simulation") -> "Applicat
     by_id = _by_id(hosts)
     root = Application(hosts, mode)
     root.include_router(task_api(by_id))
+    _add_metrics(root, hosts)
     if len(hosts) == 1:
         _add_environment(root, hosts[0], mode)
     else:
@@ -91,6 +94,14 @@ def _add_environment(app: FastAPI, host: Host, mode: Mode) -> None:
     @app.websocket("/ws")
     async def websocket(websocket: WebSocket) -> None:
         await serve_websocket(websocket, host)
+
+
+def _add_metrics(app: FastAPI, hosts: Sequence[Host]) -> None:
+    metrics = Metrics(hosts)
+
+    @app.get("/metrics", tags=["Health"], response_class=PlainTextResponse)
+    async def metrics_text() -> Response:
+        return Response(metrics.text(), media_type=CONTENT_TYPE)
 
 
 def _add_handlers(app: FastAPI) -> None:

@@ -51,18 +51,23 @@ async def begin(host: Host, new_id: str, wanted_id: str | None, holder: Tell) ->
         if wanted_id:
             return host.sessions.attach(wanted_id, holder)
         return await host.open_session(new_id, holder=holder)
-    except SessionEnded as exc:
-        message = exc.message.partition(". ")[0]
-        raise Refused({"message": message, "code": "SESSION_ERROR"}, NORMAL) from None
-    except CapacityReached as exc:
-        raise Refused(wire_error(exc).frame_data(), TRY_AGAIN_LATER) from None
-    except ServerStopping as exc:
-        raise Refused(wire_error(exc).frame_data(), SERVICE_RESTART) from None
-    except EnvironmentFailed as exc:
-        data = {**wire_error(exc).frame_data(), "code": "FACTORY_ERROR", "factory_name": host.kind.name}
-        raise Refused(data, NORMAL) from None
     except Exception as exc:  # noqa: BLE001 - whatever it is, the client is told
-        raise Refused(wire_error(exc).frame_data(), NORMAL) from None
+        refused = _refused(host, exc)
+        raise refused from None
+
+
+def _refused(host: Host, exc: Exception) -> Refused:
+    code, data = NORMAL, wire_error(exc).frame_data()
+    if isinstance(exc, SessionEnded):
+        data = {"message": exc.message.partition(". ")[0], "code": "SESSION_ERROR"}
+    elif isinstance(exc, CapacityReached):
+        code = TRY_AGAIN_LATER
+    elif isinstance(exc, ServerStopping):
+        code = SERVICE_RESTART
+    elif isinstance(exc, EnvironmentFailed):
+        data = {**data, "code": "FACTORY_ERROR", "factory_name": host.kind.name}
+    host.counts.error(data["code"], error_id=data.get("error_id"))
+    return Refused(data, code)
 
 
 async def answer(session: Session, frame: str | bytes) -> bytes | None:
@@ -82,9 +87,11 @@ async def answer(session: Session, frame: str | bytes) -> bytes | None:
             return write_frame("state", await session.state())
         return write_frame("mcp", answer_rpc(data)) if kind == "mcp" else None
     except FrameError as exc:
-        return write_frame("error", exc.data)
+        data = exc.data
     except Exception as exc:  # noqa: BLE001 - told, and logged where nobody foresaw it
-        return write_frame("error", wire_error(exc).frame_data())
+        data = wire_error(exc).frame_data()
+    session.counts.error(data["code"], session.id, data.get("error_id"))
+    return write_frame("error", data)
 
 
 def farewell(host: Host, why: str) -> tuple[bytes, int]:

@@ -79,7 +79,7 @@ def wire_error(exc: Exception) -> WireError:
     What this library raised on purpose keeps its message. Anything else becomes an id, under which the log tells
     where it was raised.
     """
-    code, status = next(_TABLE[base] for base in type(exc).__mro__ if base in _TABLE)
+    code, status = _looked_up(exc)
     facts: dict[str, Any] = {}
     message = exc.message if isinstance(exc, TasksetError) else "internal error"
     if isinstance(exc, PolicyError):
@@ -92,6 +92,15 @@ def wire_error(exc: Exception) -> WireError:
         facts["error_id"] = uuid.uuid4().hex[:12]
         logger.error("error %s: %s\n%s", facts["error_id"], message, where_raised(exc))
     return WireError(code, status, message, facts)
+
+
+def code_of(exc: Exception) -> str:
+    """The WebSocket's error code of an exception."""
+    return _looked_up(exc)[0]
+
+
+def _looked_up(exc: Exception) -> tuple[str, int]:
+    return next(_TABLE[base] for base in type(exc).__mro__ if base in _TABLE)
 
 
 def where_raised(exc: BaseException) -> str:

@@ -13,7 +13,9 @@ from openenv_tasksets.episode import Choice, Episode, choose, read
 from openenv_tasksets.loaders.errors import TasksetError
 from openenv_tasksets.loaders.order import MAX_POSITION
 from openenv_tasksets.position_counter import PositionCounter
+from openenv_tasksets.server.counts import Counts
 from openenv_tasksets.server.environment_type import EnvironmentType
+from openenv_tasksets.server.event_log import tell
 from openenv_tasksets.server.runtime import Runtime, start_runtime
 from openenv_tasksets.server.session import Session, new_session_id
 from openenv_tasksets.server.sessions import ServerStopping, Sessions, Tell
@@ -83,6 +85,7 @@ class Host:
     ) -> None:
         self.taskset = taskset
         self.id = taskset.environment.id
+        self.counts = Counts(self.id)
         self.settings = settings or HostSettings()
         runtime = taskset.environment.frameworks.openenv
         declared = {} if runtime is None else runtime.arguments
@@ -136,9 +139,13 @@ class Host:
                 self._limits,
                 call_seconds=self.settings.step_timeout,
                 inline=self.kind.inline,
+                counts=self.counts,
             )
 
-        return await self.sessions.open(make, kept=kept, holder=holder)
+        session = await self.sessions.open(make, kept=kept, holder=holder)
+        self.counts.opened += 1
+        tell("session opened", environment=self.id, session_id=session.id)
+        return session
 
     async def release(self, session: Session) -> None:
         """Close a session of ``open_session`` and free its slot."""
@@ -155,10 +162,13 @@ class Host:
         if self.sessions.stopping:
             raise ServerStopping
         if request.get("task_id") is not None and not self._ids_are_read(request):
+            self.counts.fetched += 1
             return await asyncio.to_thread(self.select, request)
         choice = self._choose(request)
         if self.taskset.is_hot(choice.split, choice.index):
+            self.counts.at_hand += 1
             return self._read(choice)
+        self.counts.fetched += 1
         return await asyncio.to_thread(self._read, choice)
 
     def select(self, request: Mapping[str, Any]) -> Episode:

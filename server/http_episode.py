@@ -1,12 +1,13 @@
 """Episodes over HTTP: what /reset, /step and /state do, whatever reads the request and writes the answer."""
 
 import asyncio
+import functools
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 
-from openenv_tasksets.server.errors import wire_error
+from openenv_tasksets.server.errors import code_of, wire_error
 from openenv_tasksets.server.host import Host
 from openenv_tasksets.server.outcome import Outcome
 from openenv_tasksets.server.session import Session
@@ -36,6 +37,25 @@ class Answer(msgspec.Struct, frozen=True):
     headers: Mapping[str, str] = {}
 
 
+Call = TypeVar("Call", bound=Callable[..., Coroutine[Any, Any, Answer]])
+
+
+def _counted(call: Call) -> Call:
+    """Count the errors that the client of a call will be told."""
+
+    @functools.wraps(call)
+    async def counting(self: "HttpEpisodes", *arguments: Any) -> Answer:
+        try:
+            return await call(self, *arguments)
+        except ClientGone:
+            raise
+        except Exception as exc:
+            self.counts.error(code_of(exc))
+            raise
+
+    return cast("Call", counting)
+
+
 class HttpEpisodes:
     """The three requests. Each that names no session has an environment of its own, as OpenEnv's have.
 
@@ -45,7 +65,9 @@ class HttpEpisodes:
 
     def __init__(self, host: Host) -> None:
         self._host = host
+        self.counts = host.counts
 
+    @_counted
     async def reset(self, data: Mapping[str, Any], session_id: str | None, receive: Receive) -> Answer:
         """Begin an episode in a session that stays, a new one where none is named; its id is in header and body.
 
@@ -64,6 +86,7 @@ class HttpEpisodes:
             session, outcome = await self._unless_gone(self._begin(data), receive)
         return _answer({**_observation(outcome), "session_id": session.id}, session.id)
 
+    @_counted
     async def step(
         self, action: Mapping[str, Any], timeout_s: float | None, session_id: str | None, receive: Receive
     ) -> Answer:
@@ -84,6 +107,7 @@ class HttpEpisodes:
             outcome = await self._unless_gone(self._passing(lambda session: session.act(action, timeout_s)), receive)
         return _answer(_observation(outcome), session_id)
 
+    @_counted
     async def state(self, session_id: str | None, receive: Receive) -> Answer:
         """The state of a session, or of a new one; arguments and errors as for ``step``."""
         if session_id is not None:

@@ -1,7 +1,9 @@
 """``tasksets serve``: environments of one or several tasksets behind OpenEnv's API, in one process."""
 
 import ipaddress
-from collections.abc import Sequence
+import logging
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from openenv_tasksets.server.host import Host, HostSettings
     from openenv_tasksets.taskset import Taskset
 
+logger = logging.getLogger(__name__)
 
 _Targets = Annotated[
     list[str], typer.Argument(metavar="TASKSET", help=f"One or several: {TARGET_HELP}.", show_default=False)
@@ -102,6 +105,10 @@ _Transport = Annotated[
     Literal["fast", "plain"],
     typer.Option(help="How WebSockets are served: straight from the sessions, or through ASGI."),
 ]
+_LogFormat = Annotated[
+    Literal["text", "json"],
+    typer.Option(help="What stderr gets: talk and warnings, or a JSON line for each event, with session and task ids."),
+]
 _Mode = Annotated[
     Literal["simulation", "production"],
     typer.Option(help="OpenEnv's mode; production has no HTTP /reset, /step and /state."),
@@ -137,6 +144,7 @@ def serve(
     step_timeout: _StepTimeout = 0.0,
     drain_seconds: _DrainSeconds = 20.0,
     transport: _Transport = "fast",
+    log_format: _LogFormat = "text",
     mode: _Mode = "simulation",
     allow_execution: AllowExecution = None,
     allow_secret: AllowSecret = None,
@@ -147,12 +155,14 @@ def serve(
     Everything is loaded before the port is opened. The one line on stdout is the URL, printed when
     connections are accepted. SIGINT and SIGTERM end it with exit code 0, and a second one at once.
     """
-    from openenv_tasksets.cli.console import say, write
+    from openenv_tasksets.cli.console import write
     from openenv_tasksets.consent import Consent
     from openenv_tasksets.server.app import create_app
+    from openenv_tasksets.server.event_log import tell
     from openenv_tasksets.server.host import HostSettings
     from openenv_tasksets.server.serve import serve as serve_app
 
+    say = _talk(log_format)
     if data_dir is not None and len(targets) > 1:
         raise typer.BadParameter("--data-dir goes with one TASKSET", param_hint="--data-dir")
     _check_address(host, allow_remote)
@@ -169,17 +179,32 @@ def serve(
         step_timeout=step_timeout or None,
     )
     consent = Consent(frozenset(allow_execution or ()), frozenset(allow_secret or ()))
-    tasksets = _open(targets, environment or (), data_dir, split, shuffle_seed, where or ())
+    tasksets = _open(targets, environment or (), data_dir, split, shuffle_seed, where or (), say)
     hosts = [_host(taskset, settings, consent) for taskset in tasksets]
     app = create_app(hosts, mode=mode)
 
     def ready(url: str) -> None:
         for each in hosts:
-            say(_described(each, url if len(hosts) == 1 else f"{url}/{each.id}"))
+            root = url if len(hosts) == 1 else f"{url}/{each.id}"
+            tell("serving", environment=each.id, url=root, commit=_commit(each))
+            if log_format == "text":
+                say(_described(each, root))
         say("stop with Ctrl+C")
         write(url)
 
     serve_app(app, host=host, port=port, on_ready=ready, transport=transport, drain_seconds=drain_seconds)
+
+
+def _talk(log_format: str) -> Callable[[str], object]:
+    """Where lines for a person go; with JSON lines, they are lines of the log too."""
+    if log_format == "text":
+        from openenv_tasksets.cli.console import say
+
+        return say
+    from openenv_tasksets.server.log_format import log_as_json
+
+    log_as_json(sys.stderr)
+    return logger.info
 
 
 def _read_shard(text: str) -> tuple[int, int]:
@@ -210,9 +235,10 @@ def _open(
     split: str | None,
     shuffle_seed: int,
     where: Sequence[str],
+    say: Callable[[str], object],
 ) -> list["Taskset"]:
     """The tasksets of the wanted environments, in the order of the files."""
-    from openenv_tasksets.cli.console import ignored_keys, say
+    from openenv_tasksets.cli.console import ignored_keys
     from openenv_tasksets.cli.where_option import narrow_all
     from openenv_tasksets.loaders.errors import SelectionError
     from openenv_tasksets.loaders.spelling import nearest
@@ -231,13 +257,11 @@ def _open(
             where,
         )
         for one in declared
-        for name in _chosen(one.declaration, wanted or ([one.environment] if one.environment else ()))
+        for name in _chosen(one.declaration, wanted or ([one.environment] if one.environment else ()), say)
     ]
 
 
-def _chosen(declaration: "Declaration", wanted: Sequence[str]) -> list[str]:
-    from openenv_tasksets.cli.console import say
-
+def _chosen(declaration: "Declaration", wanted: Sequence[str], say: Callable[[str], object]) -> list[str]:
     if wanted:
         return [each.id for each in declaration.environments if each.id in wanted]
     left_out = {each.id: reason for each in declaration.environments if (reason := _why_not(each))}
@@ -269,6 +293,11 @@ def _host(taskset: "Taskset", settings: "HostSettings", consent: "Consent") -> "
     from openenv_tasksets.server.host import Host
 
     return Host(taskset, find_environment(taskset.environment), consent=consent, settings=settings)
+
+
+def _commit(host: "Host") -> str | None:
+    reference = host.taskset.reference
+    return None if reference is None else reference.commit_hash
 
 
 def _described(host: "Host", url: str) -> str:
