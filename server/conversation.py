@@ -76,6 +76,8 @@ async def answer(session: Session, frame: str | bytes) -> bytes | None:
     A session outlives whatever one frame does.
     """
     try:
+        if session.rate is not None:
+            session.rate.take()
         if len(frame) > MAX_FRAME_BYTES:
             raise FrameError("MESSAGE_TOO_LARGE", f"A message is at most {MAX_FRAME_BYTES} bytes, not {len(frame)}")
         kind, data = read_frame(frame)

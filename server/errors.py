@@ -16,6 +16,7 @@ from openenv_tasksets.loaders.errors import (
     TasksetError,
     TimeExceeded,
 )
+from openenv_tasksets.server.rate_limit import RateExceeded
 from openenv_tasksets.server.session import SessionEnded
 from openenv_tasksets.server.sessions import ServerStopping
 from openenv_tasksets.server.slots import CapacityReached
@@ -55,10 +56,10 @@ class WireError:
 
     def http_headers(self) -> dict[str, str]:
         """The headers of an HTTP error: when to try again, where that may help."""
-        return {"retry-after": str(RETRY_AFTER_S)} if self.status == 503 else {}
+        return {"retry-after": str(RETRY_AFTER_S)} if self.status in (429, 503) else {}
 
 
-_TOLD_OVER_HTTP = frozenset(("SESSION_ERROR", "CAPACITY_REACHED", "SERVER_STOPPING"))
+_TOLD_OVER_HTTP = frozenset(("SESSION_ERROR", "CAPACITY_REACHED", "SERVER_STOPPING", "RATE_EXCEEDED"))
 _TABLE: dict[type[BaseException], tuple[str, int]] = {
     SplitNotFound: ("VALIDATION_ERROR", 404),
     TaskNotFound: ("VALIDATION_ERROR", 400),
@@ -69,6 +70,7 @@ _TABLE: dict[type[BaseException], tuple[str, int]] = {
     SessionEnded: ("SESSION_ERROR", 404),
     CapacityReached: ("CAPACITY_REACHED", 503),
     ServerStopping: ("SERVER_STOPPING", 503),
+    RateExceeded: ("RATE_EXCEEDED", 429),
     Exception: ("EXECUTION_ERROR", 500),
 }
 

@@ -16,6 +16,7 @@ from openenv_tasksets.position_counter import PositionCounter
 from openenv_tasksets.server.counts import Counts
 from openenv_tasksets.server.environment_type import EnvironmentType
 from openenv_tasksets.server.event_log import tell
+from openenv_tasksets.server.rate_limit import RateLimit
 from openenv_tasksets.server.runtime import Runtime, start_runtime
 from openenv_tasksets.server.session import Session, new_session_id
 from openenv_tasksets.server.sessions import ServerStopping, Sessions, Tell
@@ -44,6 +45,7 @@ class HostSettings:
         grace_seconds: For how long a session whose connection broke keeps its slot and may be taken up again, >= 0.
         step_timeout: Seconds that an environment may take to be made, for a reset() or for a step(), > 0; None is
             any time. It cannot interrupt one that is called on the event loop.
+        max_rate: Requests of a session in a second, > 0; None is any number.
     """
 
     max_sessions: int | None = None
@@ -56,6 +58,7 @@ class HostSettings:
     session_timeout: float | None = DEFAULT_SESSION_TIMEOUT_S
     grace_seconds: float = 0.0
     step_timeout: float | None = None
+    max_rate: float | None = None
 
 
 class Host:
@@ -130,6 +133,8 @@ class Host:
             TimeExceeded: The environment's constructor took too long.
         """
 
+        rate = self.settings.max_rate
+
         async def make() -> Session:
             return Session(
                 session_id or new_session_id(),
@@ -140,6 +145,7 @@ class Host:
                 call_seconds=self.settings.step_timeout,
                 inline=self.kind.inline,
                 counts=self.counts,
+                rate=None if rate is None else RateLimit(rate),
             )
 
         session = await self.sessions.open(make, kept=kept, holder=holder)

@@ -7,11 +7,12 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
+from openenv_tasksets.loaders.errors import SelectionError
 from openenv_tasksets.server.errors import code_of, wire_error
 from openenv_tasksets.server.host import Host
 from openenv_tasksets.server.outcome import Outcome
 from openenv_tasksets.server.session import Session
-from openenv_tasksets.server.wire import encode_json
+from openenv_tasksets.server.wire import TOO_DEEP, encode_json, is_too_deep
 
 SESSION_HEADER = "x-session-id"
 
@@ -79,8 +80,9 @@ class HttpEpisodes:
         Raises:
             ClientGone: The client left before there was an episode; a new session is closed.
         """
+        _check_depth(data)
         if session_id is not None:
-            session = self._host.sessions.find(session_id)
+            session = self._find(session_id)
             outcome = await session.reset(data)
         else:
             session, outcome = await self._unless_gone(self._begin(data), receive)
@@ -101,8 +103,9 @@ class HttpEpisodes:
         Raises:
             ClientGone: The client left in the middle of an action without a session.
         """
+        _check_depth(action)
         if session_id is not None:
-            outcome = await self._host.sessions.find(session_id).step(action, timeout_s)
+            outcome = await self._find(session_id).step(action, timeout_s)
         else:
             outcome = await self._unless_gone(self._passing(lambda session: session.act(action, timeout_s)), receive)
         return _answer(_observation(outcome), session_id)
@@ -111,8 +114,14 @@ class HttpEpisodes:
     async def state(self, session_id: str | None, receive: Receive) -> Answer:
         """The state of a session, or of a new one; arguments and errors as for ``step``."""
         if session_id is not None:
-            return _answer(await self._host.sessions.find(session_id).state(), session_id)
+            return _answer(await self._find(session_id).state(), session_id)
         return _answer(await self._unless_gone(self._passing(Session.state), receive), None)
+
+    def _find(self, session_id: str) -> Session:
+        session = self._host.sessions.find(session_id)
+        if session.rate is not None:
+            session.rate.take()
+        return session
 
     async def _begin(self, data: Mapping[str, Any]) -> tuple[Session, Outcome]:
         session = await self._host.open_session(kept=True)
@@ -144,6 +153,11 @@ class HttpEpisodes:
             if not working.done():
                 working.cancel()
                 await asyncio.wait([working])
+
+
+def _check_depth(data: Mapping[str, Any]) -> None:
+    if is_too_deep(data):
+        raise SelectionError(f"the body is {TOO_DEEP}")
 
 
 def error_answer(exc: Exception) -> Answer:

@@ -14,6 +14,7 @@ import uvicorn
 
 from openenv_tasksets.loaders.errors import TasksetError
 from openenv_tasksets.server.app import Application
+from openenv_tasksets.server.connection_limits import ConnectionLimits, limited_http
 from openenv_tasksets.server.conversation import HARD_LIMIT_BYTES
 from openenv_tasksets.server.fast_websocket import protocol_for
 
@@ -32,6 +33,7 @@ def serve(
     on_ready: Callable[[str], None],
     transport: Transport = "fast",
     drain_seconds: float = DEFAULT_DRAIN_SECONDS,
+    limits: ConnectionLimits | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM; then let running answers finish, for at most ten seconds, and return.
 
@@ -47,6 +49,7 @@ def serve(
         on_ready: Called once with the base URL, without a trailing slash, when connections are accepted.
         transport: As in ``uvicorn_config``.
         drain_seconds: How long running episodes are waited for after SIGTERM, >= 0.
+        limits: Of its connections; None is the usual ones.
 
     Raises:
         TasksetError: The address is taken or not one of this machine's.
@@ -54,12 +57,14 @@ def serve(
     listener = _listen(host, port)
     shown = f"[{host}]" if ":" in host else host
     url = f"http://{shown}:{listener.getsockname()[1]}"
-    config = uvicorn_config(app, transport)
+    config = uvicorn_config(app, transport, limits)
     with listener, _stopped_is_done():
         _Server(config, app, drain_seconds, lambda: on_ready(url)).run(sockets=[listener])
 
 
-def uvicorn_config(app: Application, transport: Transport = "fast", **settings: Any) -> uvicorn.Config:
+def uvicorn_config(
+    app: Application, transport: Transport = "fast", limits: ConnectionLimits | None = None, **settings: Any
+) -> uvicorn.Config:
     """How uvicorn serves an application.
 
     Messages are not compressed: it costs a fifth of the processor's time, and memory for every connection.
@@ -67,10 +72,12 @@ def uvicorn_config(app: Application, transport: Transport = "fast", **settings: 
     Args:
         app: The application.
         transport: Its WebSockets: ``fast``, directly from the sessions, or ``plain``, through ASGI.
+        limits: Of its connections; None is the usual ones.
         settings: Further ones of ``uvicorn.Config``.
     """
     return uvicorn.Config(
         app,
+        http=limited_http(limits or ConnectionLimits()),
         ws=protocol_for(app.hosts) if transport == "fast" else "websockets-sansio",
         ws_max_size=HARD_LIMIT_BYTES,
         ws_per_message_deflate=False,

@@ -16,6 +16,7 @@ from openenv_tasksets.server.counts import Counts
 from openenv_tasksets.server.event_log import tell
 from openenv_tasksets.server.lifecycle import Lifecycle, Phase
 from openenv_tasksets.server.outcome import Outcome
+from openenv_tasksets.server.rate_limit import RateLimit
 from openenv_tasksets.server.runtime import EnvironmentGone, Runtime
 
 logger = logging.getLogger(__name__)
@@ -46,6 +47,7 @@ class Session:
         call_seconds: How long the environment may take for a reset() or step(), > 0; None is any time.
         inline: Whether nothing is ever waited for but a row that is not at hand.
         counts: Where calls are counted; None counts for nobody.
+        rate: How often its client may ask, which is who serves it to check; None is any.
         clock: Seconds on a monotonic clock.
 
     Attributes:
@@ -71,6 +73,7 @@ class Session:
         "counts",
         "id",
         "inline",
+        "rate",
         "used_at",
     )
 
@@ -85,11 +88,13 @@ class Session:
         call_seconds: float | None = None,
         inline: bool = False,
         counts: Counts | None = None,
+        rate: RateLimit | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.id = session_id
         self.inline = inline
         self.counts = counts or Counts()
+        self.rate = rate
         self.used_at = clock()
         self._runtime: Runtime | None = runtime
         self._start = start

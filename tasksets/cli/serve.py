@@ -48,6 +48,13 @@ _Queue = Annotated[
 _QueueSeconds = Annotated[
     float, typer.Option(min=0, metavar="SECONDS", help="For how long one waits before it is refused.")
 ]
+_MaxRate = Annotated[
+    float,
+    typer.Option(
+        min=0, metavar="N", help="Requests of one session in a second; what is more is refused. 0 sets no limit."
+    ),
+]
+_MaxConnections = Annotated[int, typer.Option(min=1, metavar="N", help="Connections at once; further ones get a 503.")]
 _DrainSeconds = Annotated[
     float,
     typer.Option(
@@ -143,6 +150,8 @@ def serve(
     grace_seconds: _GraceSeconds = 0.0,
     step_timeout: _StepTimeout = 0.0,
     drain_seconds: _DrainSeconds = 20.0,
+    max_rate: _MaxRate = 0.0,
+    max_connections: _MaxConnections = 4096,
     transport: _Transport = "fast",
     log_format: _LogFormat = "text",
     mode: _Mode = "simulation",
@@ -158,6 +167,7 @@ def serve(
     from openenv_tasksets.cli.console import write
     from openenv_tasksets.consent import Consent
     from openenv_tasksets.server.app import create_app
+    from openenv_tasksets.server.connection_limits import ConnectionLimits
     from openenv_tasksets.server.event_log import tell
     from openenv_tasksets.server.host import HostSettings
     from openenv_tasksets.server.serve import serve as serve_app
@@ -177,6 +187,7 @@ def serve(
         session_timeout=session_timeout or None,
         grace_seconds=grace_seconds,
         step_timeout=step_timeout or None,
+        max_rate=max_rate or None,
     )
     consent = Consent(frozenset(allow_execution or ()), frozenset(allow_secret or ()))
     tasksets = _open(targets, environment or (), data_dir, split, shuffle_seed, where or (), say)
@@ -192,7 +203,15 @@ def serve(
         say("stop with Ctrl+C")
         write(url)
 
-    serve_app(app, host=host, port=port, on_ready=ready, transport=transport, drain_seconds=drain_seconds)
+    serve_app(
+        app,
+        host=host,
+        port=port,
+        on_ready=ready,
+        transport=transport,
+        drain_seconds=drain_seconds,
+        limits=ConnectionLimits(max_connections),
+    )
 
 
 def _talk(log_format: str) -> Callable[[str], object]:

@@ -36,11 +36,11 @@ def serve() -> Serve:
     from openenv_tasksets.server.serve import uvicorn_config
 
     @contextlib.contextmanager
-    def running(app: Any, transport: str = "fast", **settings: Any) -> Iterator[str]:
+    def running(app: Any, transport: str = "fast", limits: Any = None, **settings: Any) -> Iterator[str]:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             settings = {"timeout_graceful_shutdown": 1, "log_config": None, **settings}
             if isinstance(app, Application):
-                config = uvicorn_config(app, transport, **settings)
+                config = uvicorn_config(app, transport, limits, **settings)
             else:
                 config = uvicorn.Config(app, ws="websockets-sansio", **settings)
             server = uvicorn.Server(config)

@@ -222,7 +222,7 @@ DIFFERENCES = [
     ),
     (
         "nested deeply",
-        [error("Invalid JSON: nested too deeply", "INVALID_JSON"), OPEN],
+        [error("Invalid JSON: nested more than 128 deep", "INVALID_JSON"), OPEN],
         [
             error(
                 "maximum recursion depth exceeded while decoding a JSON array from a unicode string", "SESSION_ERROR"
