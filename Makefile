@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 TESTS := $(BIN)/python -m pytest -n auto
 
-.PHONY: demo test test-slow check lint types format bench-server clean
+.PHONY: demo test test-slow check lint types format bench-server soak clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m tasksets_examples.demo
@@ -38,6 +38,9 @@ format: $(VENV)/.dev
 
 bench-server: $(VENV)/.dev
 	$(BIN)/python benchmarks/server.py
+
+soak: $(VENV)/.dev
+	$(BIN)/python tests/soak/soak.py --minutes 30
 
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, not " + sys.version.split()[0])'
