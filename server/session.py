@@ -13,7 +13,7 @@ from openenv_tasksets.declaration import Limits
 from openenv_tasksets.episode import Episode
 from openenv_tasksets.loaders.errors import TasksetError, TimeExceeded
 from openenv_tasksets.server.counts import Counts
-from openenv_tasksets.server.event_log import tell
+from openenv_tasksets.server.event_log import listened, tell
 from openenv_tasksets.server.lifecycle import Lifecycle, Phase
 from openenv_tasksets.server.outcome import Outcome
 from openenv_tasksets.server.rate_limit import RateLimit
@@ -144,7 +144,8 @@ class Session:
             self._episode, self._last = episode, outcome
             self._lifecycle.began(self.used_at, done=outcome.done)
             self.counts.resets.add(self.used_at - asked_at)
-            self._tell_began(episode)
+            if listened():
+                self._tell_began(episode)
             return outcome
 
     async def step(self, action: Mapping[str, Any], timeout_s: float | None = None) -> Outcome:
@@ -184,7 +185,8 @@ class Session:
             self.counts.steps.add(self.used_at - asked_at)
             if limit is not None or outcome.done:
                 self.counts.finished += 1
-                self._tell_ended(outcome)
+                if listened():
+                    self._tell_ended(outcome)
             self._last = outcome
             return outcome
 

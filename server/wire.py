@@ -16,6 +16,7 @@ from openenv_tasksets.loaders.errors import EnvironmentFailed
 MAX_DEPTH = 128
 """How deep the objects and lists of a message may be nested."""
 TOO_DEEP = f"nested more than {MAX_DEPTH} deep"
+_LONG = 2 * MAX_DEPTH
 _MOST_SHOWN = 100
 
 
@@ -78,9 +79,12 @@ def decode_json(text: str | bytes) -> Any:
     Raises:
         FrameError: With INVALID_JSON.
     """
-    value = _decode_json(text)
+    try:
+        value = _decode(text)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        value = _decode_as_python(text)
     # A short text cannot be nested deeply, and hardly any long one is worth the look.
-    if len(text) > 2 * MAX_DEPTH and _brackets(text) > MAX_DEPTH and is_too_deep(value):
+    if len(text) > _LONG and _brackets(text) > MAX_DEPTH and is_too_deep(value):
         raise FrameError("INVALID_JSON", f"Invalid JSON: {TOO_DEEP}")
     return value
 
@@ -105,11 +109,7 @@ def _brackets(text: str | bytes) -> int:
     return text.count("[") + text.count("{") if isinstance(text, str) else text.count(b"[") + text.count(b"{")
 
 
-def _decode_json(text: str | bytes) -> Any:
-    try:
-        return _decode(text)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        pass
+def _decode_as_python(text: str | bytes) -> Any:
     try:
         value = json.loads(text if isinstance(text, str) else text.decode())
         json.dumps(value, ensure_ascii=False).encode()

@@ -4,6 +4,7 @@ import sys
 import threading
 
 from soak_environment import KINDS
+from soak_rows import GRACE_SECONDS
 
 from openenv_tasksets.server.app import create_app
 from openenv_tasksets.server.connection_limits import ConnectionLimits
@@ -12,7 +13,6 @@ from openenv_tasksets.server.serve import serve
 from openenv_tasksets.taskset import Taskset
 
 IDLE_SECONDS = 4.0
-GRACE_SECONDS = 1.0
 SLOTS = {"loop": 12, "thread": 6, "process": 3}
 
 
