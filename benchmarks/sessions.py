@@ -167,9 +167,8 @@ def compare(sessions: int, seconds: float, rounds: int) -> None:
         shown = []
         for what in ("/health", "step"):
             cuts = [statistics.quantiles(times[what], n=100) for times, _ in results]
-            shown.append(
-                f"{what} p50 {statistics.median(c[49] for c in cuts):.1f} p99 {statistics.median(c[98] for c in cuts):.1f}"
-            )
+            p50, p99 = (statistics.median(each[place] for each in cuts) for place in (49, 98))
+            shown.append(f"{what} p50 {p50:.1f} p99 {p99:.1f}")
         rate = statistics.median(rate for _, rate in results)
         print(f"{name:<17} {'; '.join(shown)}; the crowd {rate:,.0f} steps/s")
 

@@ -40,7 +40,8 @@ class Clients:
         self._url = url
         self._ws = url.replace("http", "ws")
         self._expected = expected
-        self._http = httpx.AsyncClient(base_url=url, timeout=60)
+        # A connection that both sides let go of after five seconds breaks where they do so at the same moment.
+        self._http = httpx.AsyncClient(base_url=url, timeout=60, limits=httpx.Limits(keepalive_expiry=1.0))
         self.done: Counter[str] = Counter()
         self.wrong: list[str] = []
 
