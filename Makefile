@@ -11,7 +11,7 @@ TESTS := $(BIN)/python -m pytest -n auto --dist loadfile
 HUB_TESTS = tests/support_tests $(filter-out tests/tasksets/test_auto_env.py, \
 	$(shell grep -rl loopback_hub tests/loaders tests/tasksets --include='test_*.py'))
 
-.PHONY: demo test test-slow test-hub1 check lint types format bench-server bench-hub bench-loader clean
+.PHONY: demo test test-slow test-hub1 check lint types format bench-server bench-hub bench-loader soak clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m tasksets_examples.demo
@@ -57,6 +57,9 @@ $(VENV)-hub1/.made: pyproject.toml
 bench-loader: $(VENV)/.dev
 	$(BIN)/python benchmarks/loader
 	$(BIN)/python benchmarks/loader --plot --rounds 3
+
+soak: $(VENV)/.dev
+	$(BIN)/python tests/soak/soak.py --minutes 30
 
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, not " + sys.version.split()[0])'

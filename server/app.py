@@ -9,6 +9,7 @@ from fastapi import FastAPI, WebSocket
 from fastapi.exceptions import RequestValidationError
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from openenv_tasksets.declaration import RESERVED_IDS
@@ -23,6 +24,7 @@ from openenv_tasksets.server.http import Mode, http_routes
 from openenv_tasksets.server.http_episode import SESSION_HEADER, HttpEpisodes
 from openenv_tasksets.server.json_response import bad_request, error_response, json_response
 from openenv_tasksets.server.mcp_http import MCP_SESSION_HEADER, McpHttp
+from openenv_tasksets.server.metrics import CONTENT_TYPE, Metrics
 from openenv_tasksets.server.task_api import task_api
 from openenv_tasksets.server.websocket import serve_websocket
 
@@ -49,6 +51,7 @@ def create_app(hosts: Sequence[Host], *, mode: Mode = "simulation", gate: Gate |
     by_id = _by_id(hosts)
     root = Application(hosts, mode, gate or Gate())
     root.include_router(task_api(by_id))
+    _add_metrics(root, hosts)
     if len(hosts) == 1:
         _add_environment(root, hosts[0], mode, root.gate)
     else:
@@ -96,6 +99,10 @@ class Application(FastAPI):
                 expose_headers=[SESSION_HEADER, MCP_SESSION_HEADER],
             )
 
+    async def drain(self, seconds: float) -> None:
+        """Begin no session and no episode more, and wait at most ``seconds`` for those that run."""
+        await asyncio.gather(*(host.sessions.drain(seconds) for host in set(self.hosts.values())))
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or serve one connection."""
         if scope["type"] == "http":
@@ -129,6 +136,14 @@ def _add_environment(app: FastAPI, host: Host, mode: Mode, gate: Gate) -> None:
     @app.websocket("/mcp")
     async def tools(websocket: WebSocket) -> None:
         await serve_websocket(websocket, Channel(host, gate, websocket.scope["caller"], rpc_only=True))
+
+
+def _add_metrics(app: FastAPI, hosts: Sequence[Host]) -> None:
+    metrics = Metrics(hosts)
+
+    @app.get("/metrics", tags=["Health"], response_class=PlainTextResponse)
+    async def metrics_text() -> Response:
+        return Response(metrics.text(), media_type=CONTENT_TYPE)
 
 
 def _add_handlers(app: FastAPI) -> None:

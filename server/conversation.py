@@ -8,10 +8,12 @@ from openenv_tasksets.server.access import Caller, check
 from openenv_tasksets.server.errors import wire_error
 from openenv_tasksets.server.gate import Gate
 from openenv_tasksets.server.host import Host
-from openenv_tasksets.server.json_rpc import SERVER_ERROR, RpcError, failure
+from openenv_tasksets.server.json_rpc import SERVER_ERROR, RpcError, failure, request_id_of
 from openenv_tasksets.server.openenv_rpc import RpcContext, answer_rpc
+from openenv_tasksets.server.rate_limit import RateExceeded
 from openenv_tasksets.server.session import Session, SessionEnded
-from openenv_tasksets.server.sessions import CapacityReached, Tell
+from openenv_tasksets.server.sessions import ServerStopping, Tell
+from openenv_tasksets.server.slots import CapacityReached
 from openenv_tasksets.server.wire import FrameError, decode_json, encode_json, read_frame, write_frame
 
 MAX_FRAME_BYTES = 16 * 2**20
@@ -20,6 +22,7 @@ HARD_LIMIT_BYTES = 2 * MAX_FRAME_BYTES
 """The largest frame that is read; up to it the session lives, beyond it the connection is closed."""
 NORMAL = 1000
 GOING_AWAY = 1001
+SERVICE_RESTART = 1012
 TRY_AGAIN_LATER = 1013
 
 
@@ -58,16 +61,17 @@ class Channel:
     def __post_init__(self) -> None:
         self.visits = self.caller.role == "agent"
 
-    def error(self, data: dict[str, Any]) -> bytes:
-        """An error frame that answers no frame of the client's."""
+    def error(self, data: dict[str, Any], request_id: int | str | None = None) -> bytes:
+        """An error frame; on ``/mcp``, the answer to the request of that id, where there is one."""
         if not self.rpc_only:
             return write_frame("error", data)
         facts = {name: value for name, value in data.items() if name != "message"}
-        return encode_json(failure(None, RpcError(SERVER_ERROR, data["message"], facts)))
+        return encode_json(failure(request_id, RpcError(SERVER_ERROR, data["message"], facts)))
 
-    def farewell(self, why: str) -> bytes:
-        """The error frame for a client whose session the server ends."""
-        return self.error(wire_error(SessionEnded(why)).frame_data())
+    def farewell(self, why: str) -> tuple[bytes, int]:
+        """The error frame and the close code for a client whose session the server ends."""
+        frame = self.error(wire_error(SessionEnded(why)).frame_data())
+        return frame, SERVICE_RESTART if self.host.sessions.stopping else GOING_AWAY
 
 
 async def begin(channel: Channel, new_id: str, wanted_id: str | None, holder: Tell) -> Session:
@@ -90,16 +94,23 @@ async def begin(channel: Channel, new_id: str, wanted_id: str | None, holder: Te
         if wanted_id:
             return host.sessions.attach(wanted_id, holder)
         return await host.open_session(new_id, holder=holder)
-    except SessionEnded as exc:
-        data = {"message": exc.message.partition(". ")[0], "code": "SESSION_ERROR"}
-        raise Refused(channel.error(data), NORMAL) from None
-    except CapacityReached as exc:
-        raise Refused(channel.error(wire_error(exc).frame_data()), TRY_AGAIN_LATER) from None
-    except EnvironmentFailed as exc:
-        data = {**wire_error(exc).frame_data(), "code": "FACTORY_ERROR", "factory_name": host.kind.name}
-        raise Refused(channel.error(data), NORMAL) from None
     except Exception as exc:  # noqa: BLE001 - whatever it is, the client is told
-        raise Refused(channel.error(wire_error(exc).frame_data()), NORMAL) from None
+        refused = _refused(channel, exc)
+        raise refused from None
+
+
+def _refused(channel: Channel, exc: Exception) -> Refused:
+    code, data = NORMAL, wire_error(exc).frame_data()
+    if isinstance(exc, SessionEnded):
+        data = {"message": exc.message.partition(". ")[0], "code": "SESSION_ERROR"}
+    elif isinstance(exc, CapacityReached):
+        code = TRY_AGAIN_LATER
+    elif isinstance(exc, ServerStopping):
+        code = SERVICE_RESTART
+    elif isinstance(exc, EnvironmentFailed):
+        data = {**data, "code": "FACTORY_ERROR", "factory_name": channel.host.kind.name}
+    channel.host.counts.error(data["code"], error_id=data.get("error_id"))
+    return Refused(channel.error(data), code)
 
 
 async def answer(channel: Channel, session: Session, frame: str | bytes) -> bytes | None:
@@ -110,6 +121,8 @@ async def answer(channel: Channel, session: Session, frame: str | bytes) -> byte
     if channel.rpc_only:
         return await _answer_rpc(channel, session, frame)
     try:
+        if session.rate is not None:
+            session.rate.take()
         if len(frame) > MAX_FRAME_BYTES:
             raise FrameError("MESSAGE_TOO_LARGE", f"A message is at most {MAX_FRAME_BYTES} bytes, not {len(frame)}")
         kind, data = read_frame(frame)
@@ -123,9 +136,11 @@ async def answer(channel: Channel, session: Session, frame: str | bytes) -> byte
             return write_frame("state", await session.state())
         return write_frame("mcp", await answer_rpc(data, _context(channel, session))) if kind == "mcp" else None
     except FrameError as exc:
-        return write_frame("error", exc.data)
+        data = exc.data
     except Exception as exc:  # noqa: BLE001 - told, and logged where nobody foresaw it
-        return write_frame("error", wire_error(exc).frame_data())
+        data = wire_error(exc).frame_data()
+    session.counts.error(data["code"], session.id, data.get("error_id"))
+    return write_frame("error", data)
 
 
 async def _answer_rpc(channel: Channel, session: Session, frame: str | bytes) -> bytes:
@@ -136,9 +151,13 @@ async def _answer_rpc(channel: Channel, session: Session, frame: str | bytes) ->
     except FrameError:
         message = None
     try:
+        if session.rate is not None:
+            session.rate.take()
         return encode_json(await answer_rpc(message, _context(channel, session)))
-    except EnvironmentFailed as exc:
-        return channel.error(wire_error(exc).frame_data())
+    except (EnvironmentFailed, RateExceeded) as exc:
+        data = wire_error(exc).frame_data()
+    session.counts.error(data["code"], session.id, data.get("error_id"))
+    return channel.error(data, request_id_of(message))
 
 
 def _context(channel: Channel, session: Session) -> RpcContext:

@@ -18,13 +18,14 @@ from openenv_tasksets.loaders.errors import (
     TimeExceeded,
 )
 from openenv_tasksets.server.access import AccessDenied, Unauthenticated
+from openenv_tasksets.server.rate_limit import RateExceeded
 from openenv_tasksets.server.session import SessionEnded
-from openenv_tasksets.server.sessions import CapacityReached
+from openenv_tasksets.server.sessions import ServerStopping
+from openenv_tasksets.server.slots import CapacityReached
 
 logger = logging.getLogger(__name__)
 
 RETRY_AFTER_S = 1
-_CODED = ("SESSION_ERROR", "CAPACITY_REACHED")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +53,19 @@ class WireError:
         facts = dict(self.facts)
         detail = facts.pop("errors", self.message)
         # Such a status may come from elsewhere too; OpenEnv's other errors have no code over HTTP.
-        code = {"code": self.code} if self.status in (401, 403) or self.code in _CODED else {}
+        code = {"code": self.code} if self.code in _TOLD_OVER_HTTP else {}
         return {"detail": detail, **code, **facts}
 
     def http_headers(self) -> dict[str, str]:
         """The headers of an HTTP error: when to try again, where that may help, and what a 401 asks for."""
         if self.status == 401:
             return {"www-authenticate": "Bearer"}
-        return {"retry-after": str(RETRY_AFTER_S)} if self.status == 503 else {}
+        return {"retry-after": str(RETRY_AFTER_S)} if self.status in (429, 503) else {}
 
 
+_TOLD_OVER_HTTP = frozenset(
+    ("SESSION_ERROR", "UNAUTHENTICATED", "ACCESS_DENIED", "CAPACITY_REACHED", "SERVER_STOPPING", "RATE_EXCEEDED")
+)
 _TABLE: dict[type[BaseException], tuple[str, int]] = {
     SplitNotFound: ("VALIDATION_ERROR", 404),
     TaskNotFound: ("VALIDATION_ERROR", 400),
@@ -74,6 +78,8 @@ _TABLE: dict[type[BaseException], tuple[str, int]] = {
     Unauthenticated: ("UNAUTHENTICATED", 401),
     AccessDenied: ("ACCESS_DENIED", 403),
     CapacityReached: ("CAPACITY_REACHED", 503),
+    ServerStopping: ("SERVER_STOPPING", 503),
+    RateExceeded: ("RATE_EXCEEDED", 429),
     Exception: ("EXECUTION_ERROR", 500),
 }
 
@@ -84,7 +90,7 @@ def wire_error(exc: Exception) -> WireError:
     What this library raised on purpose keeps its message. Anything else becomes an id, under which the log tells
     where it was raised.
     """
-    code, status = next(_TABLE[base] for base in type(exc).__mro__ if base in _TABLE)
+    code, status = _looked_up(exc)
     facts: dict[str, Any] = {}
     message = exc.message if isinstance(exc, TasksetError) else "internal error"
     if isinstance(exc, PolicyError):
@@ -97,6 +103,15 @@ def wire_error(exc: Exception) -> WireError:
         facts["error_id"] = uuid.uuid4().hex[:12]
         logger.error("error %s: %s\n%s", facts["error_id"], message, where_raised(exc))
     return WireError(code, status, message, facts)
+
+
+def code_of(exc: Exception) -> str:
+    """The WebSocket's error code of an exception."""
+    return _looked_up(exc)[0]
+
+
+def _looked_up(exc: Exception) -> tuple[str, int]:
+    return next(_TABLE[base] for base in type(exc).__mro__ if base in _TABLE)
 
 
 def where_raised(exc: BaseException) -> str:

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, unquote
 import uvicorn
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
-from websockets.frames import Frame, Opcode
+from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Request, Response
 from websockets.protocol import State
 from websockets.server import ServerProtocol
@@ -22,7 +22,7 @@ from websockets.speedups import apply_mask
 from websockets.typing import Subprotocol
 
 from openenv_tasksets.server.access import AccessDenied
-from openenv_tasksets.server.conversation import GOING_AWAY, HARD_LIMIT_BYTES, NORMAL, Channel, Refused, answer, begin
+from openenv_tasksets.server.conversation import HARD_LIMIT_BYTES, NORMAL, Channel, Refused, answer, begin
 from openenv_tasksets.server.eager import run_eagerly
 from openenv_tasksets.server.errors import wire_error
 from openenv_tasksets.server.gate import Gate, select_subprotocol
@@ -30,7 +30,6 @@ from openenv_tasksets.server.host import Host
 from openenv_tasksets.server.http_episode import SESSION_HEADER
 from openenv_tasksets.server.session import Session, new_session_id
 
-SERVICE_RESTART = 1012
 INVALID_DATA = 1007
 KEEPALIVE_FAILED = 1011
 
@@ -126,7 +125,7 @@ class EpisodeProtocol(asyncio.Protocol):
 
     def shutdown(self) -> None:
         """The server is stopping."""
-        self._close(SERVICE_RESTART)
+        self._close(CloseCode.SERVICE_RESTART)
         self._transport.close()
 
     # The handshake
@@ -280,6 +279,7 @@ class EpisodeProtocol(asyncio.Protocol):
         self._turn = None
         session, channel = self._session, self._channel
         if session is None or channel is None:
+            self._pace()
             return
         answered = 0
         while self._waiting and self._answering is None and self._writable and not self._lost:
@@ -331,8 +331,9 @@ class EpisodeProtocol(asyncio.Protocol):
 
     def _tell(self, why: str) -> None:
         if self._channel is not None:
-            self._send(self._channel.farewell(why))
-        self._close(GOING_AWAY)
+            frame, code = self._channel.farewell(why)
+            self._send(frame)
+            self._close(code)
 
     def _close(self, code: int) -> None:
         self._waiting.clear()

@@ -13,15 +13,20 @@ from openenv_tasksets.environment import check_arguments
 from openenv_tasksets.episode import Choice, Episode, choose, read
 from openenv_tasksets.loaders.errors import TasksetError
 from openenv_tasksets.position_counter import PositionCounter
+from openenv_tasksets.server.counts import Counts
 from openenv_tasksets.server.environment_type import EnvironmentType
+from openenv_tasksets.server.event_log import tell
+from openenv_tasksets.server.rate_limit import RateLimit
 from openenv_tasksets.server.runtime import Runtime, start_runtime
 from openenv_tasksets.server.session import Session, new_session_id
-from openenv_tasksets.server.sessions import Sessions, Tell
+from openenv_tasksets.server.sessions import ServerStopping, Sessions, Tell
+from openenv_tasksets.server.slots import Slots
 from openenv_tasksets.taskset import Taskset
 
 Unseeded = Literal["next", "refuse"]
 DEFAULT_MAX_SESSIONS = 1024
 DEFAULT_SESSION_TIMEOUT_S = 1800.0
+DEFAULT_QUEUE_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,21 +36,29 @@ class HostSettings:
     Attributes:
         max_sessions: At once, >= 1; None takes 1,024, or 1 for an environment that says it cannot do more.
         unseeded: A reset() that names no task gets the ``next`` position, or is ``refuse``d.
-        start_position: The first position that is handed out so, >= 0.
+        start_position: No earlier position is handed out so, >= 0.
+        shard: Only positions with remainder ``shard[0]`` by ``shard[1]`` are handed out so: this server's of several.
+        queue: How many may wait where no session is free, >= 0.
+        queue_seconds: For how long one waits at most, >= 0.
         strict_reset: Refuse reset() arguments that would be ignored.
         session_timeout: A session unused for so many seconds is ended, > 0; None never ends one.
         grace_seconds: For how long a session whose connection broke keeps its slot and may be taken up again, >= 0.
         step_timeout: Seconds that an environment may take to be made, for a reset() or for a step(), > 0; None is
             any time. It cannot interrupt one that is called on the event loop.
+        max_rate: Requests of a session in a second, > 0; None is any number.
     """
 
     max_sessions: int | None = None
     unseeded: Unseeded = "next"
     start_position: int = 0
+    shard: tuple[int, int] = (0, 1)
+    queue: int = 0
+    queue_seconds: float = DEFAULT_QUEUE_SECONDS
     strict_reset: bool = False
     session_timeout: float | None = DEFAULT_SESSION_TIMEOUT_S
     grace_seconds: float = 0.0
     step_timeout: float | None = None
+    max_rate: float | None = None
 
 
 class Host:
@@ -75,6 +88,7 @@ class Host:
     ) -> None:
         self.taskset = taskset
         self.id = taskset.environment.id
+        self.counts = Counts(self.id)
         self.settings = settings or HostSettings()
         runtime = taskset.environment.frameworks.openenv
         declared = {} if runtime is None else runtime.arguments
@@ -82,13 +96,13 @@ class Host:
         (consent or Consent()).check(taskset.environment, executes_rows=self.kind.executes_rows, variables=os.environ)
         self.max_sessions = self._capacity(self.settings.max_sessions)
         self.sessions = Sessions(
-            self.max_sessions,
+            Slots(self.max_sessions, line_limit=self.settings.queue, line_seconds=self.settings.queue_seconds),
             idle_seconds=self.settings.session_timeout,
             grace_seconds=self.settings.grace_seconds,
         )
         self._limits = Limits() if taskset.environment.task is None else taskset.environment.task.limits
-        positions = PositionCounter(self.settings.start_position)
-        self._next = None if self.settings.unseeded == "refuse" else positions.next
+        self.positions = PositionCounter(self.settings.start_position, *self.settings.shard)
+        self._next = None if self.settings.unseeded == "refuse" else self.positions.next
         self._check_first_tasks()
 
     @property
@@ -113,10 +127,13 @@ class Host:
             holder: As in ``Sessions.open``.
 
         Raises:
-            CapacityReached: No slot is free.
+            CapacityReached: No slot is free, or not in time.
+            ServerStopping: The server is stopping.
             EnvironmentFailed: The environment's constructor raised.
             TimeExceeded: The environment's constructor took too long.
         """
+
+        rate = self.settings.max_rate
 
         async def make() -> Session:
             return Session(
@@ -127,9 +144,14 @@ class Host:
                 self._limits,
                 call_seconds=self.settings.step_timeout,
                 inline=self.kind.inline,
+                counts=self.counts,
+                rate=None if rate is None else RateLimit(rate),
             )
 
-        return await self.sessions.open(make, kept=kept, holder=holder)
+        session = await self.sessions.open(make, kept=kept, holder=holder)
+        self.counts.opened += 1
+        tell("session opened", environment=self.id, session_id=session.id)
+        return session
 
     @asynccontextmanager
     async def passing(self) -> AsyncIterator[Session]:
@@ -150,12 +172,18 @@ class Host:
         Raises:
             SelectionError: As ``openenv_tasksets.episode.select`` does.
             RowError: The row cannot become a task.
+            ServerStopping: No episode may begin any more.
         """
+        if self.sessions.stopping:
+            raise ServerStopping
         if request.get("task_id") is not None and not self._ids_are_read(request):
+            self.counts.fetched += 1
             return await asyncio.to_thread(self.select, request)
         choice = self._choose(request)
         if self.taskset.is_hot(choice.split, choice.index):
+            self.counts.at_hand += 1
             return self._read(choice)
+        self.counts.fetched += 1
         return await asyncio.to_thread(self._read, choice)
 
     def select(self, request: Mapping[str, Any]) -> Episode:
@@ -198,5 +226,5 @@ class Host:
                 check_arguments(self.kind.accepted, task.arguments(), self.kind.name)
                 # Two in a row, so that also what walks ahead is ready.
                 order = self.taskset.split(name).order
-                for position in range(self.settings.start_position, order.stop)[:2]:
+                for position in range(self.positions.first, order.stop)[:2]:
                     order.locate(position)

@@ -1,17 +1,19 @@
 """Episodes over HTTP: what /reset, /step and /state do, whatever reads the request and writes the answer."""
 
 import asyncio
+import functools
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 
+from openenv_tasksets.loaders.errors import SelectionError
 from openenv_tasksets.server.access import TRAINER, Caller, check
-from openenv_tasksets.server.errors import wire_error
+from openenv_tasksets.server.errors import code_of, wire_error
 from openenv_tasksets.server.host import Host
 from openenv_tasksets.server.outcome import Outcome
 from openenv_tasksets.server.session import Session
-from openenv_tasksets.server.wire import encode_json
+from openenv_tasksets.server.wire import TOO_DEEP, encode_json, is_too_deep
 
 SESSION_HEADER = "x-session-id"
 
@@ -37,6 +39,25 @@ class Answer(msgspec.Struct, frozen=True):
     headers: Mapping[str, str] = {}
 
 
+Call = TypeVar("Call", bound=Callable[..., Coroutine[Any, Any, Answer]])
+
+
+def _counted(call: Call) -> Call:
+    """Count the errors that the client of a call will be told."""
+
+    @functools.wraps(call)
+    async def counting(self: "HttpEpisodes", *arguments: Any) -> Answer:
+        try:
+            return await call(self, *arguments)
+        except ClientGone:
+            raise
+        except Exception as exc:
+            self.counts.error(code_of(exc))
+            raise
+
+    return cast("Call", counting)
+
+
 class HttpEpisodes:
     """The three requests. Each that names no session has an environment of its own, as OpenEnv's have.
 
@@ -46,7 +67,9 @@ class HttpEpisodes:
 
     def __init__(self, host: Host) -> None:
         self._host = host
+        self.counts = host.counts
 
+    @_counted
     async def reset(self, data: Mapping[str, Any], session_id: str | None, receive: Receive) -> Answer:
         """Begin an episode in a session that stays, a new one where none is named; its id is in header and body.
 
@@ -58,13 +81,15 @@ class HttpEpisodes:
         Raises:
             ClientGone: The client left before there was an episode; a new session is closed.
         """
+        _check_depth(data)
         if session_id is not None:
-            session = self._host.sessions.find(session_id)
+            session = self._find(session_id)
             outcome = await session.reset(data)
         else:
             session, outcome = await self._unless_gone(self._begin(data), receive)
         return _answer({**_observation(outcome), "session_id": session.id}, session.id)
 
+    @_counted
     async def step(
         self,
         action: Mapping[str, Any],
@@ -88,20 +113,29 @@ class HttpEpisodes:
             ClientGone: The client left in the middle of an action without a session.
         """
         check(caller, "step", session_id)
+        _check_depth(action)
+        _check_depth(options)
         session_id = caller.named(session_id)
         timeout_s = options.get("timeout_s")
         if session_id is not None:
-            outcome = await self._host.sessions.find(session_id).step(action, timeout_s, options)
+            outcome = await self._find(session_id).step(action, timeout_s, options)
         else:
             acting = self._passing(lambda session: session.act(action, timeout_s, options))
             outcome = await self._unless_gone(acting, receive)
         return _answer(_observation(outcome), session_id)
 
+    @_counted
     async def state(self, session_id: str | None, receive: Receive) -> Answer:
         """The state of a session, or of a new one; arguments and errors as for ``step``."""
         if session_id is not None:
-            return _answer(await self._host.sessions.find(session_id).state(), session_id)
+            return _answer(await self._find(session_id).state(), session_id)
         return _answer(await self._unless_gone(self._passing(Session.state), receive), None)
+
+    def _find(self, session_id: str) -> Session:
+        session = self._host.sessions.find(session_id)
+        if session.rate is not None:
+            session.rate.take()
+        return session
 
     async def _begin(self, data: Mapping[str, Any]) -> tuple[Session, Outcome]:
         session = await self._host.open_session(kept=True)
@@ -116,7 +150,7 @@ class HttpEpisodes:
             return await use(session)
 
     async def _unless_gone(self, work: Coroutine[Any, Any, Result], receive: Receive) -> Result:
-        if self._host.kind.inline:
+        if self._host.kind.inline and not self._host.sessions.slots.full:
             return await work
         working = asyncio.create_task(work)
         watching = asyncio.create_task(_gone(receive))
@@ -130,6 +164,11 @@ class HttpEpisodes:
             if not working.done():
                 working.cancel()
                 await asyncio.wait([working])
+
+
+def _check_depth(data: Mapping[str, Any]) -> None:
+    if is_too_deep(data):
+        raise SelectionError(f"the body is {TOO_DEEP}")
 
 
 def error_answer(exc: Exception) -> Answer:

@@ -155,7 +155,12 @@ class McpHttp:
         caller: Caller = request.scope["caller"]
         check(caller, "tools", named)
         named = caller.named(named)
-        return None if named is None else self._host.sessions.find(named)
+        if named is None:
+            return None
+        session = self._host.sessions.find(named)
+        if session.rate is not None:
+            session.rate.take()
+        return session
 
     async def _to_its_end(self, work: Any) -> Any:
         """A call that a client takes back is gone through with: the environment is in the middle of it."""

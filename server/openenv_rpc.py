@@ -26,7 +26,7 @@ from openenv_tasksets.server.json_rpc import (
     result,
 )
 from openenv_tasksets.server.session import Session, SessionEnded
-from openenv_tasksets.server.sessions import CapacityReached
+from openenv_tasksets.server.slots import CapacityReached
 from openenv_tasksets.server.tools import NoTools, ToolFailed, call_tool, list_tools
 
 _CREATE = "openenv/session/create"
@@ -130,7 +130,12 @@ def _session(params: Mapping[str, Any], context: RpcContext) -> Session | None:
     if context.session is not None:
         return context.session
     named = context.caller.named(wanted)
-    return None if named is None else context.host.sessions.find(named)
+    if named is None:
+        return None
+    session = context.host.sessions.find(named)
+    if session.rate is not None:
+        session.rate.take()
+    return session
 
 
 async def _create(context: RpcContext) -> str:

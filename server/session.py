@@ -12,8 +12,11 @@ import msgspec
 from openenv_tasksets.declaration import Limits
 from openenv_tasksets.episode import Episode
 from openenv_tasksets.loaders.errors import TasksetError, TimeExceeded
+from openenv_tasksets.server.counts import Counts
+from openenv_tasksets.server.event_log import listened, tell
 from openenv_tasksets.server.lifecycle import Lifecycle, Phase
 from openenv_tasksets.server.outcome import Outcome
+from openenv_tasksets.server.rate_limit import RateLimit
 from openenv_tasksets.server.runtime import NO_OPTIONS, EnvironmentGone, Runtime
 
 logger = logging.getLogger(__name__)
@@ -43,11 +46,14 @@ class Session:
         limits: The declared limits of an episode.
         call_seconds: How long the environment may take for a reset() or step(), > 0; None is any time.
         inline: Whether nothing is ever waited for but a row that is not at hand.
+        counts: Where calls are counted; None counts for nobody.
+        rate: How often its client may ask, which is who serves it to check; None is any.
         clock: Seconds on a monotonic clock.
 
     Attributes:
         id: Its id.
         inline: As given.
+        counts: As given.
         used_at: When the last call ended, on the clock.
     """
 
@@ -66,8 +72,10 @@ class Session:
         "_tool_used",
         "_turn",
         "_warned",
+        "counts",
         "id",
         "inline",
+        "rate",
         "used_at",
     )
 
@@ -81,10 +89,14 @@ class Session:
         *,
         call_seconds: float | None = None,
         inline: bool = False,
+        counts: Counts | None = None,
+        rate: RateLimit | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.id = session_id
         self.inline = inline
+        self.counts = counts or Counts()
+        self.rate = rate
         self.used_at = clock()
         self._runtime: Runtime | None = runtime
         self._start = start
@@ -106,6 +118,11 @@ class Session:
         """Whether a call is running."""
         return self._turn.locked()
 
+    @property
+    def playing(self) -> bool:
+        """Whether a call or an episode is running."""
+        return self._turn.locked() or self._lifecycle.phase is Phase.RUNNING
+
     async def reset(self, request: Mapping[str, Any]) -> Outcome:
         """Begin an episode on the task that ``request`` selects.
 
@@ -118,6 +135,7 @@ class Session:
         """
         async with self._turn:
             self._check_open()
+            asked_at = self._clock()
             episode = await self._select(request)
             if episode.ignored and not self._warned:
                 self._warn(episode)
@@ -130,6 +148,9 @@ class Session:
             self._episode, self._last = episode, outcome
             self._reward, self._tool_used = None, False
             self._lifecycle.began(self.used_at, done=outcome.done)
+            self.counts.resets.add(self.used_at - asked_at)
+            if listened():
+                self._tell_began(episode)
             return outcome
 
     async def step(
@@ -158,7 +179,8 @@ class Session:
             if "type" in action and _asks_for_tools(action):
                 return await self._answered((await self._running()).step(action, seconds, options))
             self._lifecycle.check_step()
-            left = self._lifecycle.seconds_left(self._clock())
+            asked_at = self._clock()
+            left = self._lifecycle.seconds_left(asked_at)
             if left == 0.0 and self._last is not None:
                 self.used_at = self._clock()
                 outcome = msgspec.structs.replace(self._last, reward=None, done=False, taken=False)
@@ -170,6 +192,11 @@ class Session:
                 outcome = outcome.truncated(limit)
             if outcome.reward is not None:
                 self._reward = (self._reward or 0.0) + outcome.reward
+            self.counts.steps.add(self.used_at - asked_at)
+            if limit is not None or outcome.done:
+                self.counts.finished += 1
+                if listened():
+                    self._tell_ended(outcome)
             self._last = outcome
             return outcome
 
@@ -218,7 +245,9 @@ class Session:
         Args:
             why: What later calls are told.
         """
-        self._ended = self._ended or why
+        if self._ended is None:
+            self._ended = why
+            tell("session ended", environment=self.counts.environment, session_id=self.id, why=why)
         runtime, self._runtime = self._runtime, None
         if runtime is not None:
             await runtime.close()
@@ -249,6 +278,29 @@ class Session:
             raise
         finally:
             self.used_at = self._clock()
+
+    def _tell_began(self, episode: Episode) -> None:
+        task = episode.task
+        tell(
+            "episode began",
+            environment=self.counts.environment,
+            session_id=self.id,
+            task_id=task.id,
+            split=task.split,
+            index=task.index,
+            position=episode.position,
+        )
+
+    def _tell_ended(self, outcome: Outcome) -> None:
+        tell(
+            "episode ended",
+            environment=self.counts.environment,
+            session_id=self.id,
+            task_id=None if self._episode is None else self._episode.task.id,
+            steps=self._lifecycle.steps,
+            reward=outcome.reward,
+            truncated_by=outcome.truncated_by,
+        )
 
     def _warn(self, episode: Episode) -> None:
         self._warned = True

@@ -9,28 +9,22 @@ from typing import Any, TypeVar
 
 from openenv_tasksets.loaders.errors import TasksetError
 from openenv_tasksets.server.session import Session, SessionEnded
+from openenv_tasksets.server.slots import Slots
 
 logger = logging.getLogger(__name__)
 
 SOONEST_LOOK_S = 0.01
+DRAIN_LOOK_S = 0.1
+_STOPPING = "the server is stopping"
 
 Result = TypeVar("Result")
 
 
-class CapacityReached(TasksetError):
-    """Every session is taken.
+class ServerStopping(TasksetError):
+    """The server begins nothing more."""
 
-    Attributes:
-        active_sessions: How many there are.
-        max_sessions: How many there may be.
-    """
-
-    def __init__(self, active_sessions: int, max_sessions: int) -> None:
-        super().__init__(
-            f"Server at capacity: {active_sessions}/{max_sessions} sessions active. Cannot accept new connections."
-        )
-        self.active_sessions = active_sessions
-        self.max_sessions = max_sessions
+    def __init__(self) -> None:
+        super().__init__("the server is stopping: no session and no episode is begun any more; connect to another")
 
 
 Tell = Callable[[str], None]
@@ -55,22 +49,26 @@ class Sessions:
     its slot to a new one where there is no other: OpenEnv's clients reset over HTTP without ever coming back.
 
     Args:
-        limit: Slots, >= 1.
+        slots: Room for them.
         idle_seconds: A session unused for so long is ended, > 0; None never ends one.
         grace_seconds: For how long one whose connection broke may be taken up again, >= 0.
         clock: That of the sessions.
+
+    Attributes:
+        slots: As given.
+        stopping: Whether no session and no episode may begin any more.
     """
 
     def __init__(
         self,
-        limit: int,
+        slots: Slots,
         *,
         idle_seconds: float | None = None,
         grace_seconds: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.limit = limit
-        self.taken = 0
+        self.slots = slots
+        self.stopping = False
         self._idle_seconds = idle_seconds
         self._grace_seconds = grace_seconds
         self._clock = clock
@@ -79,10 +77,15 @@ class Sessions:
         self._looking: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
 
+    @property
+    def taken(self) -> int:
+        """How many slots are taken."""
+        return self.slots.taken
+
     async def open(
         self, make: Callable[[], Awaitable[Session]], *, kept: bool = False, holder: Tell | None = None
     ) -> Session:
-        """Take a slot and make a session for it.
+        """Take a slot, waiting for it if need be, and make a session for it.
 
         Args:
             make: Makes the session.
@@ -90,18 +93,19 @@ class Sessions:
             holder: Told when the session is ended by the server.
 
         Raises:
-            CapacityReached: No slot is free.
+            CapacityReached: No slot is free, or not in time.
+            ServerStopping: The server is stopping.
             EnvironmentFailed: The environment's constructor raised.
         """
-        while self.taken >= self.limit and self._unclaimed:
+        while self.slots.full and self._unclaimed:
             await self.release(self._places[next(iter(self._unclaimed))].session, "it made room for another session")
-        if self.taken >= self.limit:
-            raise CapacityReached(self.taken, self.limit)
-        self.taken += 1
+        if self.stopping:
+            raise ServerStopping
+        await self.slots.take()
         try:
             session = await make()
         except BaseException:
-            self.taken -= 1
+            self.slots.give_back()
             raise
         self._places[session.id] = _Place(session, kept, holder)
         if kept:
@@ -188,15 +192,32 @@ class Sessions:
         try:
             await (session.close() if why is None else session.close(f"this session is over: {why}"))
         finally:
-            self.taken -= 1
+            self.slots.give_back()
+
+    async def drain(self, seconds: float) -> None:
+        """Begin no session and no episode more, and end each session when its running episode is over.
+
+        Args:
+            seconds: For how long to wait for them, >= 0; what still runs then goes on.
+        """
+        self.stopping = True
+        self.slots.dissolve(ServerStopping)
+        until = self._clock() + seconds
+        while self._places and self._clock() < until:
+            for place in list(self._places.values()):
+                # A moment after its last answer, so that this is on its way.
+                if not place.session.playing and place.session.used_at <= self._clock() - DRAIN_LOOK_S:
+                    self.run(self.release(place.session, _STOPPING))
+            await asyncio.sleep(DRAIN_LOOK_S)
 
     async def close(self) -> None:
-        """End every session."""
+        """End every session; others may be begun afterwards."""
+        self.slots.dissolve(ServerStopping)
         if self._looking is not None:
             self._looking.cancel()
             self._looking = None
         for place in list(self._places.values()):
-            self.run(self.release(place.session, "the server is stopping"))
+            self.run(self.release(place.session, _STOPPING))
         while self._tasks:
             await asyncio.wait(self._tasks)
 

@@ -7,7 +7,7 @@ from collections import deque
 from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from openenv_tasksets.server.conversation import GOING_AWAY, NORMAL, Channel, Refused, answer, begin
+from openenv_tasksets.server.conversation import NORMAL, Channel, Refused, answer, begin
 from openenv_tasksets.server.gate import select_subprotocol
 from openenv_tasksets.server.http_episode import SESSION_HEADER
 from openenv_tasksets.server.session import Session, new_session_id
@@ -23,7 +23,7 @@ async def serve_websocket(websocket: WebSocket, channel: Channel) -> None:
     sessions = channel.host.sessions
 
     def told(why: str) -> None:
-        sessions.run(_end(websocket, channel.farewell(why), GOING_AWAY))
+        sessions.run(_end(websocket, *channel.farewell(why)))
 
     try:
         is_new = not (wanted or channel.visits)
@@ -31,27 +31,57 @@ async def serve_websocket(websocket: WebSocket, channel: Channel) -> None:
             subprotocol=select_subprotocol(websocket.scope["subprotocols"]),
             headers=[(SESSION_HEADER.encode(), new_id.encode())] if is_new else [],
         )
-        session = await begin(channel, new_id, wanted, told)
     except WebSocketDisconnect:
-        return
-    except Refused as exc:
-        await _end(websocket, exc.frame, exc.close_code)
         return
     # How it ended where this handler is cancelled, too.
     broke = True
+    ahead: deque[str | bytes] = deque()
+    beginning = sessions.run(begin(channel, new_id, wanted, told))
     try:
+        if not await _read_ahead(websocket, beginning, ahead):
+            return
+        session = await beginning
         if session.inline:
-            broke = await _answer_in_turn(websocket, channel, session)
+            broke = await _answer_in_turn(websocket, channel, session, ahead)
         else:
-            broke = await _answer_ahead(websocket, channel, session)
+            broke = await _answer_ahead(websocket, channel, session, ahead)
+    except Refused as exc:
+        await _end(websocket, exc.frame, exc.close_code)
     finally:
-        if not channel.visits:
-            # The slot must be freed even when the server cancels this handler.
-            await asyncio.shield(sessions.leave(session, broke=broke))
+        # The slot must be freed even when the server cancels this handler.
+        await asyncio.shield(_leave(channel, beginning, broke=broke))
 
 
-async def _answer_in_turn(websocket: WebSocket, channel: Channel, session: Session) -> bool:
+async def _read_ahead(websocket: WebSocket, beginning: "asyncio.Task[Session]", ahead: "deque[str | bytes]") -> bool:
+    """Listen while a session is begun, which may have to be waited for; whether the client is still there."""
+    while not beginning.done() and len(ahead) < MOST_AHEAD:
+        receiving = asyncio.create_task(websocket.receive())
+        await asyncio.wait([beginning, receiving], return_when=asyncio.FIRST_COMPLETED)
+        receiving.cancel()  # which does nothing to one that is done
+        await asyncio.wait([receiving])
+        if receiving.cancelled():
+            break
+        message = receiving.result()
+        if message["type"] == "websocket.disconnect":
+            return False
+        ahead.append(_frame(message))
+    return True
+
+
+async def _leave(channel: Channel, beginning: "asyncio.Task[Session]", *, broke: bool) -> None:
+    beginning.cancel()
+    await asyncio.wait([beginning])
+    if not channel.visits and not beginning.cancelled() and beginning.exception() is None:
+        await channel.host.sessions.leave(beginning.result(), broke=broke)
+
+
+async def _answer_in_turn(
+    websocket: WebSocket, channel: Channel, session: Session, ahead: "deque[str | bytes]"
+) -> bool:
     """Answer until the connection is over; whether it broke. For sessions that hardly ever wait."""
+    while ahead:
+        if not await _send(websocket, await answer(channel, session, ahead.popleft())):
+            return False
     while True:
         message = await websocket.receive()
         if message["type"] == "websocket.disconnect":
@@ -60,12 +90,11 @@ async def _answer_in_turn(websocket: WebSocket, channel: Channel, session: Sessi
             return False
 
 
-async def _answer_ahead(websocket: WebSocket, channel: Channel, session: Session) -> bool:
+async def _answer_ahead(websocket: WebSocket, channel: Channel, session: Session, frames: "deque[str | bytes]") -> bool:
     """As ``_answer_in_turn``, but listening while a call runs, so that a client that leaves is noticed at once."""
     sessions = channel.host.sessions
-    frames: deque[str | bytes] = deque()
     receiving: asyncio.Task[Message] | None = asyncio.create_task(websocket.receive())
-    answering: asyncio.Task[bytes | None] | None = None
+    answering = sessions.run(answer(channel, session, frames.popleft())) if frames else None
     broke = True
     try:
         while True:

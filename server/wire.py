@@ -14,6 +14,10 @@ from pydantic import BaseModel
 from openenv_tasksets.loaders.errors import EnvironmentFailed
 from openenv_tasksets.wire_value import wire_form
 
+MAX_DEPTH = 128
+"""How deep the objects and lists of a message may be nested."""
+TOO_DEEP = f"nested more than {MAX_DEPTH} deep"
+_LONG = 2 * MAX_DEPTH
 _MOST_SHOWN = 100
 
 
@@ -71,15 +75,42 @@ def _read_frame(frame: Any) -> tuple[str, dict[str, Any]]:
 
 
 def decode_json(text: str | bytes) -> Any:
-    """Decode as Python's json would, but for lone surrogates, which could not be sent back.
+    """Decode as Python's json would, but for lone surrogates, which could not be sent back, and deep nesting.
 
     Raises:
         FrameError: With INVALID_JSON.
     """
     try:
-        return _decode(text)
+        value = _decode(text)
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        pass
+        value = _decode_as_python(text)
+    # A short text cannot be nested deeply, and hardly any long one is worth the look.
+    if len(text) > _LONG and _brackets(text) > MAX_DEPTH and is_too_deep(value):
+        raise FrameError("INVALID_JSON", f"Invalid JSON: {TOO_DEEP}")
+    return value
+
+
+def is_too_deep(value: Any) -> bool:
+    """Whether decoded JSON is nested more than ``MAX_DEPTH`` deep."""
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [
+            inner
+            for each in level
+            if type(each) is dict or type(each) is list
+            for inner in (each.values() if type(each) is dict else each)
+            if type(inner) is dict or type(inner) is list
+        ]
+        if not level:
+            return False
+    return True
+
+
+def _brackets(text: str | bytes) -> int:
+    return text.count("[") + text.count("{") if isinstance(text, str) else text.count(b"[") + text.count(b"{")
+
+
+def _decode_as_python(text: str | bytes) -> Any:
     try:
         value = json.loads(text if isinstance(text, str) else text.decode())
         json.dumps(value, ensure_ascii=False).encode()
@@ -90,7 +121,7 @@ def decode_json(text: str | bytes) -> Any:
     except UnicodeError:
         reason = "the frame is not UTF-8 text"
     except RecursionError:
-        reason = "nested too deeply"
+        reason = TOO_DEEP
     except ValueError:
         reason = "a number has too many digits"
     else:

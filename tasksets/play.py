@@ -14,7 +14,7 @@ from openenv_tasksets.players import Player
 from openenv_tasksets.policy import Policy
 from openenv_tasksets.report import EpisodeFailure, EpisodeKey, EpisodeRecord, Label, Status
 from openenv_tasksets.server.outcome import Outcome
-from openenv_tasksets.server.sessions import CapacityReached
+from openenv_tasksets.server.slots import CapacityReached
 from openenv_tasksets.task_client import ServerUnusable
 
 logger = logging.getLogger(__name__)

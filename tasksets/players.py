@@ -19,7 +19,7 @@ from openenv_tasksets.loaders.errors import (
 from openenv_tasksets.server.host import Host
 from openenv_tasksets.server.outcome import Outcome
 from openenv_tasksets.server.session import Session
-from openenv_tasksets.server.sessions import CapacityReached
+from openenv_tasksets.server.slots import CapacityReached
 from openenv_tasksets.server.wire import FrameError, decode_json, encode_json
 from openenv_tasksets.task_client import ServerUnusable, is_loopback
 

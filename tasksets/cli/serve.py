@@ -1,8 +1,10 @@
 """``tasksets serve``: environments of one or several tasksets behind OpenEnv's API, in one process."""
 
 import ipaddress
+import logging
 import os
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from openenv_tasksets.server.host import Host, HostSettings
     from openenv_tasksets.taskset import Taskset
 
+logger = logging.getLogger(__name__)
 
 _Targets = Annotated[
     list[str], typer.Argument(metavar="TASKSET", help=f"One or several: {TARGET_HELP}.", show_default=False)
@@ -45,12 +48,50 @@ _MaxSessions = Annotated[
         "do no more.",
     ),
 ]
+_Queue = Annotated[
+    int,
+    typer.Option(
+        min=0, metavar="N", help="How many clients may wait, for each environment, where no session is free; in order."
+    ),
+]
+_QueueSeconds = Annotated[
+    float, typer.Option(min=0, metavar="SECONDS", help="For how long one waits before it is refused.")
+]
+_MaxRate = Annotated[
+    float,
+    typer.Option(
+        min=0, metavar="N", help="Requests of one session in a second; what is more is refused. 0 sets no limit."
+    ),
+]
+_MaxConnections = Annotated[int, typer.Option(min=1, metavar="N", help="Connections at once; further ones get a 503.")]
+_DrainSeconds = Annotated[
+    float,
+    typer.Option(
+        min=0,
+        metavar="SECONDS",
+        help="After SIGTERM, begin nothing and let running episodes be played to their end for so long.",
+    ),
+]
+_Shard = Annotated[
+    str,
+    typer.Option(
+        metavar="I/C",
+        help="This is server I, from 0 on, of C over one stream: of the positions that it hands out itself it takes "
+        "I, I+C and so on.",
+    ),
+]
 _Unseeded = Annotated[
     Literal["next", "refuse"],
     typer.Option(help="What a reset() gets that names no task: the next position, or an error."),
 ]
 _StartPosition = Annotated[
-    int, typer.Option(min=0, max=2**63 - 1, metavar="N", help="The first position for such resets.")
+    int,
+    typer.Option(
+        min=0,
+        max=2**63 - 1,
+        metavar="N",
+        help="The first position for such resets; of several servers, the same for all.",
+    ),
 ]
 _ShuffleSeed = Annotated[int, typer.Option(metavar="N", help="Another number gives other shuffled orders.")]
 _StrictReset = Annotated[bool, typer.Option("--strict-reset", help="Refuse reset() arguments that would be ignored.")]
@@ -79,6 +120,10 @@ _StepTimeout = Annotated[
 _Transport = Annotated[
     Literal["fast", "plain"],
     typer.Option(help="How WebSockets are served: straight from the sessions, or through ASGI."),
+]
+_LogFormat = Annotated[
+    Literal["text", "json"],
+    typer.Option(help="What stderr gets: talk and warnings, or a JSON line for each event, with session and task ids."),
 ]
 _Mode = Annotated[
     Literal["simulation", "production"],
@@ -122,14 +167,21 @@ def serve(
     split: SplitName = None,
     where: Conditions = None,
     max_sessions: _MaxSessions = None,
+    queue: _Queue = 0,
+    queue_seconds: _QueueSeconds = 30.0,
     unseeded: _Unseeded = "next",
     start_position: _StartPosition = 0,
+    shard: _Shard = "0/1",
     shuffle_seed: _ShuffleSeed = 0,
     strict_reset: _StrictReset = False,
     session_timeout: _SessionTimeout = 1800.0,
     grace_seconds: _GraceSeconds = 0.0,
     step_timeout: _StepTimeout = 0.0,
+    drain_seconds: _DrainSeconds = 20.0,
+    max_rate: _MaxRate = 0.0,
+    max_connections: _MaxConnections = 4096,
     transport: _Transport = "fast",
+    log_format: _LogFormat = "text",
     mode: _Mode = "simulation",
     cache_limit: CacheLimit = None,
     allow_execution: AllowExecution = None,
@@ -142,40 +194,77 @@ def serve(
     """Serve environments over OpenEnv's WebSocket and HTTP API.
 
     Everything is loaded before the port is opened. The one line on stdout is the URL, printed when
-    connections are accepted. SIGINT and SIGTERM end it with exit code 0.
+    connections are accepted. SIGINT and SIGTERM end it with exit code 0, and a second one at once.
     """
-    from openenv_tasksets.cli.console import say, write
+    from openenv_tasksets.cli.console import write
     from openenv_tasksets.consent import Consent
     from openenv_tasksets.server.app import create_app
+    from openenv_tasksets.server.connection_limits import ConnectionLimits
+    from openenv_tasksets.server.event_log import tell
     from openenv_tasksets.server.gate import Gate
     from openenv_tasksets.server.host import HostSettings
     from openenv_tasksets.server.serve import serve as serve_app
 
+    say = _talk(log_format)
     if data_dir is not None and len(targets) > 1:
         raise typer.BadParameter("--data-dir goes with one TASKSET", param_hint="--data-dir")
     gate = Gate(_trainer_token(trainer_token_env, trainer_token_file), allow_origin or ())
     _check_address(host, allow_remote or not gate.open)
     settings = HostSettings(
         max_sessions=max_sessions,
+        queue=queue,
+        queue_seconds=queue_seconds,
         unseeded=unseeded,
         start_position=start_position,
+        shard=_read_shard(shard),
         strict_reset=strict_reset,
         session_timeout=session_timeout or None,
         grace_seconds=grace_seconds,
         step_timeout=step_timeout or None,
+        max_rate=max_rate or None,
     )
     consent = Consent(frozenset(allow_execution or ()), frozenset(allow_secret or ()))
-    tasksets = _open(targets, environment or (), data_dir, split, shuffle_seed, where or (), cache_limit)
+    tasksets = _open(targets, environment or (), data_dir, split, shuffle_seed, where or (), cache_limit, say)
     hosts = [_host(taskset, settings, consent) for taskset in tasksets]
     app = create_app(hosts, mode=mode, gate=gate)
 
     def ready(url: str) -> None:
         for each in hosts:
-            say(_described(each, url if len(hosts) == 1 else f"{url}/{each.id}", with_token=not gate.open))
+            root = url if len(hosts) == 1 else f"{url}/{each.id}"
+            tell("serving", environment=each.id, url=root, commit=_commit(each))
+            if log_format == "text":
+                say(_described(each, root, with_token=not gate.open))
         say("stop with Ctrl+C")
         write(url)
 
-    serve_app(app, host=host, port=port, on_ready=ready, transport=transport)
+    serve_app(
+        app,
+        host=host,
+        port=port,
+        on_ready=ready,
+        transport=transport,
+        drain_seconds=drain_seconds,
+        limits=ConnectionLimits(max_connections),
+    )
+
+
+def _talk(log_format: str) -> Callable[[str], object]:
+    """Where lines for a person go; with JSON lines, they are lines of the log too."""
+    if log_format == "text":
+        from openenv_tasksets.cli.console import say
+
+        return say
+    from openenv_tasksets.server.log_format import log_as_json
+
+    log_as_json(sys.stderr)
+    return logger.info
+
+
+def _read_shard(text: str) -> tuple[int, int]:
+    index, _, count = text.partition("/")
+    if not (index.isascii() and index.isdigit() and count.isascii() and count.isdigit() and int(index) < int(count)):
+        raise typer.BadParameter(f"{text!r} is not I/C with 0 <= I < C, such as 0/4", param_hint="--shard")
+    return int(index), int(count)
 
 
 def _trainer_token(variable: str | None, file: Path | None) -> str | None:
@@ -221,9 +310,10 @@ def _open(
     shuffle_seed: int,
     where: Sequence[str],
     cache_limit: int | None,
+    say: Callable[[str], object],
 ) -> list["Taskset"]:
     """The tasksets of the wanted environments, in the order of the files."""
-    from openenv_tasksets.cli.console import ignored_keys, say
+    from openenv_tasksets.cli.console import ignored_keys
     from openenv_tasksets.cli.where_option import narrow_all
     from openenv_tasksets.loaders.errors import SelectionError
     from openenv_tasksets.loaders.spelling import nearest
@@ -249,13 +339,11 @@ def _open(
             where,
         )
         for one in declared
-        for name in _chosen(one.declaration, wanted or ([one.environment] if one.environment else ()))
+        for name in _chosen(one.declaration, wanted or ([one.environment] if one.environment else ()), say)
     ]
 
 
-def _chosen(declaration: "Declaration", wanted: Sequence[str]) -> list[str]:
-    from openenv_tasksets.cli.console import say
-
+def _chosen(declaration: "Declaration", wanted: Sequence[str], say: Callable[[str], object]) -> list[str]:
     if wanted:
         return [each.id for each in declaration.environments if each.id in wanted]
     left_out = {each.id: reason for each in declaration.environments if (reason := _why_not(each))}
@@ -287,6 +375,11 @@ def _host(taskset: "Taskset", settings: "HostSettings", consent: "Consent") -> "
     from openenv_tasksets.server.host import Host
 
     return Host(taskset, find_environment(taskset.environment), consent=consent, settings=settings)
+
+
+def _commit(host: "Host") -> str | None:
+    reference = host.taskset.reference
+    return None if reference is None else reference.commit_hash
 
 
 def _described(host: "Host", url: str, *, with_token: bool) -> str:

@@ -24,7 +24,7 @@ from openenv_tasksets.loaders.errors import (
 )
 from openenv_tasksets.server.errors import wire_error
 from openenv_tasksets.server.session import SessionEnded
-from openenv_tasksets.server.sessions import CapacityReached
+from openenv_tasksets.server.slots import CapacityReached
 
 ROW_ERROR = RowError("odd", split="train", row=1, column=None, location="rows in memory, row 1")
 

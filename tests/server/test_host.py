@@ -18,7 +18,7 @@ from openenv_tasksets.loaders.errors import (
     TasksetError,
 )
 from openenv_tasksets.server.host import Host, HostSettings
-from openenv_tasksets.server.sessions import CapacityReached
+from openenv_tasksets.server.slots import CapacityReached
 
 pytestmark = pytest.mark.anyio
 

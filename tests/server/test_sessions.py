@@ -11,7 +11,8 @@ from openenv_tasksets.episode import Episode
 from openenv_tasksets.server.environment_type import EnvironmentType
 from openenv_tasksets.server.runtime import start_runtime
 from openenv_tasksets.server.session import Session, SessionEnded, new_session_id
-from openenv_tasksets.server.sessions import CapacityReached, Sessions
+from openenv_tasksets.server.sessions import ServerStopping, Sessions
+from openenv_tasksets.server.slots import CapacityReached, Slots
 from openenv_tasksets.task import Hidden, Task
 
 pytestmark = pytest.mark.anyio
@@ -48,6 +49,13 @@ class Slow(Quiz):
         return {}
 
 
+class Ends(Quiz):
+    open = 0
+
+    def step(self, action):
+        return {"done": True}
+
+
 class Clock:
     now = 100.0
 
@@ -66,9 +74,9 @@ def clock():
 
 @pytest.fixture(autouse=True)
 def _every_environment_is_closed():
-    before = Quiz.open, Slow.open
+    before = Quiz.open, Slow.open, Ends.open
     yield
-    assert (Quiz.open, Slow.open) == before
+    assert (Quiz.open, Slow.open, Ends.open) == before
 
 
 @pytest.fixture
@@ -89,7 +97,7 @@ async def eventually(holds):
 
 
 async def test_a_session_is_found_by_its_id_until_it_is_released(make):
-    sessions = Sessions(2)
+    sessions = Sessions(Slots(2))
     one, other = await sessions.open(make), await sessions.open(make)
     assert (sessions.find(one.id), sessions.find(other.id), sessions.taken) == (one, other, 2)
     await sessions.release(one)
@@ -104,7 +112,7 @@ async def test_a_session_is_found_by_its_id_until_it_is_released(make):
 
 
 async def test_at_capacity_a_kept_session_that_nobody_came_back_to_makes_room_the_oldest_first(make):
-    sessions = Sessions(3)
+    sessions = Sessions(Slots(3))
     one, two = await sessions.open(make, kept=True), await sessions.open(make, kept=True)
     three = await sessions.open(make, kept=True)
     sessions.find(one.id)
@@ -120,7 +128,7 @@ async def test_at_capacity_a_kept_session_that_nobody_came_back_to_makes_room_th
 
 
 async def test_one_with_a_connection_makes_no_room(make):
-    sessions = Sessions(1)
+    sessions = Sessions(Slots(1))
     await sessions.open(make)
     with pytest.raises(CapacityReached):
         await sessions.open(make)
@@ -129,7 +137,7 @@ async def test_one_with_a_connection_makes_no_room(make):
 
 async def test_an_idle_session_is_ended_and_its_connection_told(make, clock):
     told = []
-    sessions = Sessions(3, idle_seconds=0.2, clock=clock)
+    sessions = Sessions(Slots(3), idle_seconds=0.2, clock=clock)
     idle = await sessions.open(make, holder=told.append)
     used = await sessions.open(make)
     clock.now += 0.15
@@ -145,7 +153,7 @@ async def test_an_idle_session_is_ended_and_its_connection_told(make, clock):
 
 
 async def test_a_session_in_the_middle_of_a_call_is_not_idle(make, clock):
-    sessions = Sessions(1, idle_seconds=0.05, clock=clock)
+    sessions = Sessions(Slots(1), idle_seconds=0.05, clock=clock)
     session = await sessions.open(partial(make, Slow))
     await session.reset({})
     stepping = asyncio.create_task(session.step({"seconds": 0.5}))
@@ -158,7 +166,7 @@ async def test_a_session_in_the_middle_of_a_call_is_not_idle(make, clock):
 
 
 async def test_without_a_limit_no_session_is_ever_idle(make, clock):
-    sessions = Sessions(1, clock=clock)
+    sessions = Sessions(Slots(1), clock=clock)
     session = await sessions.open(make)
     clock.now += 10**9
     await asyncio.sleep(0.05)
@@ -168,7 +176,7 @@ async def test_without_a_limit_no_session_is_ever_idle(make, clock):
 
 @pytest.mark.parametrize("broke", [True, False])
 async def test_without_grace_a_connection_takes_its_session_with_it(make, broke):
-    sessions = Sessions(1)
+    sessions = Sessions(Slots(1))
     session = await sessions.open(make, holder=lambda _why: None)
     assert not sessions.outlives(session, broke=broke)
     await sessions.leave(session, broke=broke)
@@ -176,7 +184,7 @@ async def test_without_grace_a_connection_takes_its_session_with_it(make, broke)
 
 
 async def test_with_grace_a_session_whose_connection_broke_is_taken_up_again(make):
-    sessions = Sessions(1, grace_seconds=0.3)
+    sessions = Sessions(Slots(1), grace_seconds=0.3)
     session = await sessions.open(make, holder=lambda _why: None)
     await session.reset({})
     with pytest.raises(SessionEnded, match=f"Session {session.id} has a connection already"):
@@ -194,7 +202,7 @@ async def test_with_grace_a_session_whose_connection_broke_is_taken_up_again(mak
 
 
 async def test_with_grace_one_that_was_closed_in_order_is_over(make):
-    sessions = Sessions(1, grace_seconds=60)
+    sessions = Sessions(Slots(1), grace_seconds=60)
     session = await sessions.open(make, holder=lambda _why: None)
     await sessions.leave(session, broke=False)
     assert sessions.taken == 0
@@ -202,7 +210,7 @@ async def test_with_grace_one_that_was_closed_in_order_is_over(make):
 
 @pytest.mark.parametrize("broke", [True, False])
 async def test_a_kept_session_outlives_its_connections(make, broke):
-    sessions = Sessions(1)
+    sessions = Sessions(Slots(1))
     session = await sessions.open(make, kept=True)
     sessions.attach(session.id, lambda _why: None)
     await sessions.leave(session, broke=broke)
@@ -212,7 +220,7 @@ async def test_a_kept_session_outlives_its_connections(make, broke):
 
 async def test_closing_ends_every_session_and_tells_it(make):
     told = []
-    sessions = Sessions(3, grace_seconds=60)
+    sessions = Sessions(Slots(3), grace_seconds=60)
     await sessions.open(make, holder=told.append)
     await sessions.open(make, kept=True)
     await sessions.leave(await sessions.open(make, holder=told.append), broke=True)
@@ -224,8 +232,56 @@ async def test_a_constructor_that_fails_gives_its_slot_back():
     async def fail():
         raise ValueError("no")
 
-    sessions = Sessions(1)
+    sessions = Sessions(Slots(1))
     for _ in range(2):
         with pytest.raises(ValueError, match="no"):
             await sessions.open(fail)
     assert sessions.taken == 0
+
+
+async def test_a_slot_that_is_freed_goes_to_the_session_that_waits_for_it(make):
+    sessions = Sessions(Slots(1, line_limit=1, line_seconds=60))
+    first = await sessions.open(make)
+    waiting = asyncio.create_task(sessions.open(make))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    await sessions.release(first)
+    assert sessions.find((await waiting).id) is waiting.result()
+    await sessions.close()
+
+
+async def test_draining_ends_what_is_idle_waits_for_what_is_played_and_begins_nothing(make):
+    told = []
+    sessions = Sessions(Slots(2, line_limit=1, line_seconds=60))
+    idle = await sessions.open(make, holder=lambda why: told.append(("idle", why)))
+    playing = await sessions.open(partial(make, Ends), holder=lambda why: told.append(("playing", why)))
+    waiting = asyncio.create_task(sessions.open(make))
+    await playing.reset({})
+    draining = asyncio.create_task(sessions.drain(60))
+    with pytest.raises(ServerStopping):
+        await waiting
+    with pytest.raises(ServerStopping, match="no session and no episode is begun any more"):
+        await sessions.open(make)
+    idle.used_at = playing.used_at = -1000.0  # long ago, on whichever clock
+    await eventually(lambda: told == [("idle", "this session is over: the server is stopping")])
+    with pytest.raises(SessionEnded, match="the server is stopping"):
+        await idle.step({})
+    assert not draining.done()
+    assert (await playing.step({})).done
+    playing.used_at = -1000.0
+    await draining
+    assert [name for name, _why in told] == ["idle", "playing"]
+    await eventually(lambda: sessions.taken == 0)
+
+
+async def test_draining_waits_no_longer_than_it_is_told(make, clock):
+    sessions = Sessions(Slots(1), clock=clock)
+    session = await sessions.open(make)
+    await session.reset({})
+    draining = asyncio.create_task(sessions.drain(5))
+    await asyncio.sleep(0.05)
+    assert not draining.done()
+    clock.now += 6
+    await draining
+    assert sessions.find(session.id) is session
+    await sessions.close()

@@ -14,7 +14,15 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from openenv_tasksets.loaders.errors import EnvironmentFailed
-from openenv_tasksets.server.wire import FrameError, decode_json, encode_json, read_frame, write_frame
+from openenv_tasksets.server.wire import (
+    MAX_DEPTH,
+    FrameError,
+    decode_json,
+    encode_json,
+    is_too_deep,
+    read_frame,
+    write_frame,
+)
 from openenv_tasksets.task import Hidden
 
 JSON = st.recursive(
@@ -83,8 +91,8 @@ def test_nan_is_read_as_the_peer_reads_it():
         ("not json", "Invalid JSON: Expecting value: line 1 column 1 (char 0)"),
         ('{"type":"state"} {}', "Invalid JSON: Extra data: line 1 column 18 (char 17)"),
         ('{"type":"state",}', "Invalid JSON: "),
-        ("[" * 100_000, "Invalid JSON: nested too deeply"),
-        ('{"a":' * 100_000, "Invalid JSON: nested too deeply"),
+        ("[" * 100_000, "Invalid JSON: nested more than 128 deep"),
+        ('{"a":' * 100_000, "Invalid JSON: nested more than 128 deep"),
         ("1" * 5000, "Invalid JSON: a number has too many digits"),
         (b"\xff\xfe\x00\xd8", "Invalid JSON: the frame is not UTF-8 text"),
         (b'{"type":"\xff"}', "Invalid JSON: the frame is not UTF-8 text"),
@@ -237,3 +245,16 @@ def recursive_list():
 def test_a_value_that_json_cannot_hold_is_the_environments_failure(value):
     with pytest.raises(EnvironmentFailed, match="the environment's answer cannot be written as JSON: "):
         encode_json(value)
+
+
+@given(st.recursive(st.none(), lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner)))
+def test_what_is_nested_as_deep_as_allowed_is_allowed(value):
+    def depth(value):
+        inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+        return 0 if inner is None else 1 + max(map(depth, inner), default=0)
+
+    for wrapped in range(MAX_DEPTH - 4, MAX_DEPTH + 2):
+        deep = value
+        for _ in range(wrapped):
+            deep = [deep]
+        assert is_too_deep(deep) is (depth(deep) > MAX_DEPTH)

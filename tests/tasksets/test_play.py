@@ -14,7 +14,7 @@ from openenv_tasksets.play import Attempt, TaskSpec, attempts, play, play_episod
 from openenv_tasksets.policy import FunctionPolicy
 from openenv_tasksets.report import EpisodeRecord
 from openenv_tasksets.server.outcome import Outcome
-from openenv_tasksets.server.sessions import CapacityReached
+from openenv_tasksets.server.slots import CapacityReached
 from openenv_tasksets.task_client import ServerUnusable
 
 Answer = Outcome | Exception

@@ -30,7 +30,7 @@ from openenv_tasksets.policy import FunctionPolicy
 from openenv_tasksets.report import EpisodeRecord
 from openenv_tasksets.server.app import create_app
 from openenv_tasksets.server.host import Host, HostSettings
-from openenv_tasksets.server.sessions import CapacityReached
+from openenv_tasksets.server.slots import CapacityReached
 from openenv_tasksets.target import LocalTarget, RemoteTarget
 from openenv_tasksets.task_client import ServerUnusable, TaskClient
 

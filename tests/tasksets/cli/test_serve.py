@@ -93,6 +93,63 @@ def test_several_tasksets_are_served_in_one_process_with_what_the_options_say(ta
     assert "splits: train (15 tasks), test (5 tasks)" in talk[0]
 
 
+def test_a_program_reads_json_lines(taskset):
+    with (
+        serving(taskset, "--log-format", "json") as (url, talk),
+        connect(f"{url.replace('http', 'ws')}/ws") as websocket,
+    ):
+        ask(websocket, "reset", {"index": 3})
+        ask(websocket, "step", {"answer": "it is 66"})
+        websocket.close()
+
+    lines = [json.loads(line) for line in talk[0].splitlines()]
+    assert all({"time", "level", "logger", "event"} <= line.keys() for line in lines)
+    events = {line["event"]: line for line in lines if "environment" in line}
+    assert (events["serving"]["url"], events["serving"]["environment"]) == (url, "sums")
+    began, ended = events["episode began"], events["episode ended"]
+    assert (began["split"], began["index"], began["session_id"]) == ("train", 3, events["session opened"]["session_id"])
+    assert (ended["task_id"], ended["steps"]) == (began["task_id"], 1)
+    assert "session ended" in events
+
+
+def test_two_servers_share_a_stream(taskset):
+    drawn = []
+    for shard in ("0/2", "1/2"):
+        with serving(taskset, "--shard", shard, "--start-position", 4) as (url, _):
+            with connect(f"{url.replace('http', 'ws')}/ws") as websocket:
+                for _ in range(3):
+                    ask(websocket, "reset", {})
+                    drawn.append(ask(websocket, "state")["data"]["position"])
+            with urllib.request.urlopen(f"{url}/metrics", timeout=TIMEOUT_S) as response:
+                (line,) = [line for line in response.read().decode().splitlines() if 'split="train"' in line]
+            assert float(line.split()[-1]) == drawn[-1] + 2
+    assert drawn == [4, 6, 8, 5, 7, 9]
+
+
+@pytest.mark.parametrize("shard", ["2/2", "0/0", "1", "-1/2", "a/b", "0/2/4", "1/"])
+def test_a_shard_is_one_of_so_many(tasksets, taskset, taken_port, shard):
+    result = tasksets("serve", taskset, "--port", taken_port, "--shard", shard)
+
+    assert result.code == 2
+    assert "is not I/C with 0 <= I < C, such as 0/4" in result.err
+
+
+def test_with_a_queue_a_second_client_waits(taskset):
+    options = ["--max-sessions", 1, "--queue", 1, "--queue-seconds", 60, "--max-rate", 2, "--drain-seconds", 0]
+    with serving(taskset, *options, "--max-connections", 3) as (url, _):
+        ws = f"{url.replace('http', 'ws')}/ws"
+        with connect(ws) as first, connect(ws) as second:
+            second.send('{"type":"state"}')
+            with pytest.raises(TimeoutError):
+                second.recv(timeout=0.3)
+            with connect(ws) as third:
+                assert json.loads(third.recv(timeout=TIMEOUT_S))["data"]["code"] == "CAPACITY_REACHED"
+            first.close()
+            assert json.loads(second.recv(timeout=TIMEOUT_S))["type"] == "state"
+            assert ask(second, "state")["type"] == "state"
+            assert ask(second, "state")["data"]["code"] == "RATE_EXCEEDED"
+
+
 @pytest.fixture
 def taken_port():
     """A port on which nothing can be served: should a check ever fail to refuse, a test ends all the same."""

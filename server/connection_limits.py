@@ -1,0 +1,117 @@
+"""How many connections there may be, and how long a request may take to arrive.
+
+uvicorn bounds neither: a connection that never sends a whole request would stay for ever.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any, cast
+
+import msgspec
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
+
+DEFAULT_MAX_CONNECTIONS = 4096
+_REFUSED_SECONDS = 1.0
+_PHRASES = {408: "Request Timeout", 431: "Request Header Fields Too Large", 503: "Service Unavailable"}
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionLimits:
+    """Of a server.
+
+    Attributes:
+        most: Connections at once, WebSockets among them, >= 1.
+        header_seconds: Until a request's headers must have come, from connecting or from its first byte, > 0.
+        request_seconds: Until all of its body must have come, from then on, > 0.
+        header_bytes: How long the headers may be at most, >= 1, give or take what is read at once.
+    """
+
+    most: int = DEFAULT_MAX_CONNECTIONS
+    header_seconds: float = 10.0
+    request_seconds: float = 60.0
+    header_bytes: int = 2**16
+
+
+def limited_http(limits: ConnectionLimits) -> type[asyncio.Protocol]:
+    """The class to give to uvicorn as ``http``."""
+    return cast("type[asyncio.Protocol]", type("LimitedHttp", (_LimitedHttp, AutoHTTPProtocol), {"limits": limits}))
+
+
+class _LimitedHttp(asyncio.Protocol):
+    """Before one of uvicorn's protocol classes, of which these attributes are.
+
+    It only looks at where that one stands after each piece of data: waiting for headers, for a body or for an answer.
+    """
+
+    limits: ConnectionLimits
+    transport: asyncio.Transport
+    connections: set[Any]
+    cycle: Any
+
+    _timer: asyncio.TimerHandle | None = None
+    _awaited = ""
+    _header_size = 0
+    _refused = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """One connection more."""
+        super().connection_made(transport)
+        if len(self.connections) <= self.limits.most:
+            self._await("headers")
+            return
+        self._refused = True
+        self._say(503, "CAPACITY_REACHED", f"the server has {self.limits.most} connections, and takes no more")
+        # What the client sends is read before this side closes: else it might not get to read the answer.
+        self._timer = asyncio.get_running_loop().call_later(_REFUSED_SECONDS, self.transport.abort)
+
+    def data_received(self, data: bytes) -> None:
+        """A piece of a request, or of several."""
+        if self._refused:
+            self.transport.close()
+            return
+        super().data_received(data)
+        if self.transport.is_closing() or self.transport.get_protocol() is not self:
+            self._await("")
+        elif self.cycle is None or self.cycle.response_complete:
+            self._header_size += len(data)
+            self._await("headers")
+            if self._header_size > self.limits.header_bytes:
+                self._end(431, "MESSAGE_TOO_LARGE", f"the headers are longer than {self.limits.header_bytes} bytes")
+        else:
+            self._header_size = 0
+            self._await("body" if self.cycle.more_body else "")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is over."""
+        self._await("")
+        super().connection_lost(exc)
+
+    def _await(self, what: str) -> None:
+        """Wait for headers, a body or nothing; to go on waiting for the same gives no more time."""
+        if what == self._awaited:
+            return
+        self._awaited = what
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if what:
+            seconds = self.limits.header_seconds if what == "headers" else self.limits.request_seconds
+            self._timer = asyncio.get_running_loop().call_later(seconds, self._too_slow, what, seconds)
+
+    def _too_slow(self, what: str, seconds: float) -> None:
+        self._end(408, "TIME_EXCEEDED", f"the request's {what} did not come within {seconds:g} s")
+
+    def _end(self, status: int, code: str, detail: str) -> None:
+        self._await("")
+        if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
+            self._say(status, code, detail)
+        self.transport.close()
+
+    def _say(self, status: int, code: str, detail: str) -> None:
+        body = msgspec.json.encode({"detail": detail, "code": code})
+        retry = "retry-after: 1\r\n" if status == 503 else ""
+        head = (
+            f"HTTP/1.1 {status} {_PHRASES[status]}\r\ncontent-type: application/json\r\n"
+            f"content-length: {len(body)}\r\n{retry}connection: close\r\n\r\n"
+        )
+        self.transport.write(head.encode() + body)

@@ -1,0 +1,195 @@
+"""Frames, and sequences of them, that nobody would think of: one answer each, and no session lost."""
+
+import json
+import socket
+from contextlib import closing
+from urllib.parse import urlsplit
+
+import hypothesis
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import strategies as st
+from made_up_json import objects, text_of, values
+from websockets.exceptions import ConnectionClosed
+from websockets.frames import Frame, Opcode
+from websockets.sync.client import connect
+
+from openenv_tasksets.server.app import create_app
+from openenv_tasksets.server.host import Host
+
+ROWS = [{"question": f"q{n}", "answer": f"a{n}"} for n in range(9)]
+TASK = {"reset": {"question": "question", "answer": "answer"}, "visible": ["question"]}
+QUIET = {"deadline": None, "suppress_health_check": list(HealthCheck)}
+ALONE = {"INVALID_JSON", "UNKNOWN_TYPE", "VALIDATION_ERROR"}
+
+
+class Quiz:
+    blocking = False
+
+    def reset(self, question, answer, data=None):
+        self.answer = answer
+        return {"question": question}
+
+    def step(self, action: dict):
+        return {"reward": float(action.get("answer") == self.answer), "done": bool(action.get("answer"))}
+
+    state = None
+
+    def close(self):
+        pass
+
+
+@pytest.fixture(scope="module", params=["fast", "plain"])
+def transport(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def host(make_taskset, transport):
+    return Host(make_taskset(ROWS, TASK), Quiz)
+
+
+@pytest.fixture(scope="module")
+def url(serve, host, transport):
+    with serve(create_app([host]), transport, ws_ping_interval=None) as url:
+        yield url.replace("http", "ws") + "/ws"
+    assert host.active_sessions == 0
+
+
+def sent(kind, data):
+    return st.tuples(st.just(kind), data.map(lambda value: text_of({"type": kind, "data": value})))
+
+
+TEXTS = st.text(st.characters(codec="utf-8"), max_size=30)
+FRAMES = st.one_of(
+    st.tuples(st.just("begin"), st.integers(0, 8).map(lambda n: text_of({"type": "reset", "data": {"index": n}}))),
+    sent("reset", objects),
+    sent("step", objects),
+    sent("step", st.fixed_dictionaries({"answer": st.sampled_from(["", "a1", "a2"])})),
+    sent("mcp", objects),
+    st.just(("state", '{"type":"state"}')),
+    st.tuples(st.just("odd"), (values | objects).map(text_of)),
+    st.tuples(st.just("odd"), TEXTS | st.binary(max_size=30)),
+    # What is cut off or has something behind it.
+    st.tuples(st.just("odd"), st.integers(0, 30).map(lambda n: '{"type":"step","data":{"a":[1]}}'[:n])),
+    st.tuples(st.just("odd"), TEXTS.map(lambda text: f'{{"type":"state"}} x{text}')),
+)
+
+
+class Model:
+    """What may be said, by what was said before."""
+
+    running = False
+
+    def check(self, kind, frame, reply):
+        told, data = reply["type"], reply["data"]
+        code = data.get("code") if told == "error" else None
+        if kind == "begin":
+            assert told == "observation"
+            assert data["observation"]["question"] == f"q{json.loads(frame)['data']['index']}"
+        elif kind == "reset":
+            assert told == "observation" or code == "VALIDATION_ERROR"
+        elif kind == "step":
+            assert told == "observation" if self.running else code == "RESET_NEEDED", reply
+        elif kind == "odd":
+            assert told in ("state", "observation", "mcp") or code in {*ALONE, "RESET_NEEDED"}, reply
+        else:
+            assert told == kind
+        if told == "observation" and kind in ("begin", "reset"):
+            self.running = True
+        elif told == "observation" and data["done"]:
+            self.running = False
+
+
+def play(url, frames):
+    model = Model()
+    with connect(url, compression=None) as websocket:
+        for (kind, frame), pieces in frames:
+            if kind == "odd" and asks_to_close(frame):
+                continue
+            websocket.send(split(frame, pieces) if pieces > 1 and len(frame) > 1 else frame)
+            reply = json.loads(websocket.recv(timeout=30))
+            model.check(kind, frame, reply)
+            if kind == "odd" and reply["type"] == "observation":
+                return  # by chance a good one; the model has lost track
+        websocket.send('{"type":"state"}')
+        assert json.loads(websocket.recv(timeout=30))["type"] == "state"
+        websocket.send('{"type":"close"}')
+        with pytest.raises(ConnectionClosed) as caught:
+            websocket.recv(timeout=30)
+        assert caught.value.rcvd.code == 1000
+
+
+def split(frame, pieces):
+    size = max(1, len(frame) // pieces)
+    return [frame[at : at + size] for at in range(0, len(frame), size)]
+
+
+def asks_to_close(frame):
+    try:
+        return json.loads(frame) == {"type": "close"}
+    except ValueError:
+        return False
+
+
+SEQUENCES = st.lists(st.tuples(FRAMES, st.sampled_from([1, 1, 1, 2, 3])), max_size=12)
+
+
+@given(frames=SEQUENCES)
+@hypothesis.settings(max_examples=150, **QUIET)
+def test_each_frame_of_a_sequence_has_its_answer_and_the_session_lives(url, frames):
+    play(url, frames)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@given(frames=SEQUENCES)
+@hypothesis.settings(max_examples=40_000, **QUIET)
+def test_each_frame_of_very_many_sequences_has_its_answer(url, frames):
+    play(url, frames)
+
+
+GOOD = Frame(Opcode.TEXT, b'{"type":"reset"}').serialize(mask=True)
+UPGRADE = (
+    b"GET /ws HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-version: 13\r\n"
+    b"sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+)
+CLOSE_CODES = {1000, 1002, 1003, 1007, 1009}
+
+
+def changed(good, changes):
+    data = bytearray(good)
+    for at, value in changes:
+        data[at % len(data)] = value
+    return bytes(data)
+
+
+BYTES = st.binary(min_size=1, max_size=60) | st.builds(
+    changed, st.just(GOOD * 3), st.lists(st.tuples(st.integers(0, 99), st.integers(0, 255)), min_size=1, max_size=4)
+)
+
+
+@given(data=BYTES)
+@hypothesis.settings(max_examples=150, **QUIET)
+def test_bytes_that_are_no_frames_end_their_connection_and_nothing_else(url, data):
+    parts = urlsplit(url)
+    with closing(socket.create_connection((parts.hostname, parts.port), timeout=30)) as connection:
+        connection.sendall(UPGRADE)
+        said = b""
+        while b"\r\n\r\n" not in said:
+            said += connection.recv(2**16)
+        assert said.startswith(b"HTTP/1.1 101")
+        connection.sendall(data)
+        connection.shutdown(socket.SHUT_WR)
+        said = said.partition(b"\r\n\r\n")[2]
+        while piece := connection.recv(2**16):
+            said += piece
+    while said:
+        length, head = said[1], 2
+        if length == 126:
+            length, head = int.from_bytes(said[2:4], "big"), 4
+        payload, opcode = said[head : head + length], said[0] & 15
+        assert opcode in (Opcode.TEXT, Opcode.PONG, Opcode.CLOSE)
+        if opcode == Opcode.CLOSE and payload:
+            assert int.from_bytes(payload[:2], "big") in CLOSE_CODES
+        said = said[head + length :]

@@ -1,0 +1,103 @@
+"""Requests made up from the OpenAPI document, and worse ones: an answer to each, and never a 500."""
+
+import hypothesis
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given
+from hypothesis import strategies as st
+from made_up_json import objects, text_of, values
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.python.asgi import get_client
+from starlette.testclient import TestClient
+
+from openenv_tasksets.server.app import create_app
+from openenv_tasksets.server.host import Host
+
+ROWS = {name: [{"question": f"q{n}", "answer": f"a{n}", "level": n} for n in range(9)] for name in ("train", "test")}
+TASK = {"reset": {"question": "question", "answer": "answer"}, "visible": ["question"], "public": ["level"]}
+
+
+class Quiz:
+    blocking = False
+    answer = None
+
+    def reset(self, question, answer, mood=None):
+        self.answer = answer
+        return {"question": question}
+
+    def step(self, action: dict):
+        return {"reward": float(action.get("answer") == self.answer), "done": bool(action.get("answer"))}
+
+    state = None
+
+    def close(self):
+        pass
+
+
+@pytest.fixture(scope="module")
+def app(make_taskset):
+    return create_app([Host(make_taskset(ROWS, TASK, splits=["train", "test"]), Quiz)])
+
+
+@pytest.fixture(scope="module")
+def client(app):
+    with TestClient(app, raise_server_exceptions=False) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def caller(app):
+    """One client for all requests, so that sessions outlive them."""
+    with get_client(app) as caller:
+        yield caller
+
+
+@pytest.fixture(scope="module")
+def requests(app):
+    """Requests that the application's own document allows, and such that it forbids."""
+    operations = [each.ok() for each in schemathesis.openapi.from_asgi("/openapi.json", app).get_all_operations()]
+    assert len(operations) > 10
+    return st.one_of([each.as_strategy(generation_mode=mode) for each in operations for mode in GenerationMode])
+
+
+QUIET = {"deadline": None, "suppress_health_check": list(HealthCheck)}
+
+
+@given(data=st.data())
+@hypothesis.settings(max_examples=200, **QUIET)
+def test_no_request_is_the_servers_mistake(caller, requests, data):
+    data.draw(requests).call_and_validate(session=caller, checks=[not_a_server_error])
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@given(data=st.data())
+@hypothesis.settings(max_examples=10_000, **QUIET)
+def test_no_request_of_very_many_is_the_servers_mistake(caller, requests, data):
+    data.draw(requests).call_and_validate(session=caller, checks=[not_a_server_error])
+
+
+PATHS = ["/reset", "/step", "/state", "/mcp", "/quiz/reset", "/quiz/task", "/quiz/tasks", "/quiz/num_tasks", "/metrics"]
+BODIES = st.binary(max_size=60) | (values | objects | st.fixed_dictionaries({"action": objects})).map(
+    lambda value: text_of(value).encode()
+)
+
+
+def check(client, path, body):
+    answer = client.post(path, content=body, headers={"content-type": "application/json"})
+    assert answer.status_code < 500, (answer.status_code, answer.text)
+
+
+@given(path=st.sampled_from(PATHS), body=BODIES)
+@hypothesis.settings(max_examples=200, **QUIET)
+def test_no_body_is_the_servers_mistake(client, path, body):
+    check(client, path, body)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@given(path=st.sampled_from(PATHS), body=BODIES)
+@hypothesis.settings(max_examples=10_000, **QUIET)
+def test_none_of_very_many_bodies_is_the_servers_mistake(client, path, body):
+    check(client, path, body)

@@ -1,0 +1,301 @@
+"""More clients than sessions, and a server that stops: who waits, who is told what, and who may finish."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import closing
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from openenv_tasksets.server.app import create_app
+from openenv_tasksets.server.host import Host, HostSettings
+
+ROWS = [{"question": f"q{n}", "answer": f"a{n}"} for n in range(50)]
+TASK = {"reset": {"question": "question", "answer": "answer"}, "visible": ["question"]}
+
+
+class Quiz:
+    blocking = False
+
+    def reset(self, question, answer):
+        self.answer = answer
+        return {"question": question}
+
+    def step(self, action):
+        return {"reward": float(action.get("answer") == self.answer), "done": "answer" in action}
+
+    state = None
+
+    def close(self):
+        pass
+
+
+class Slow(Quiz):
+    blocking = "thread"
+
+
+class Apart(Quiz):
+    blocking = "process"
+
+    @property
+    def state(self):
+        return {"pid": os.getpid()}
+
+
+def eventually(holds):
+    for _ in range(2000):
+        if holds():
+            return
+        time.sleep(0.01)
+    raise AssertionError("it never came true")
+
+
+def ask(websocket, kind, data=None):
+    websocket.send(json.dumps({"type": kind} if data is None else {"type": kind, "data": data}))
+    return heard(websocket)
+
+
+def heard(websocket):
+    return json.loads(websocket.recv(timeout=30))
+
+
+def ended(websocket):
+    """The error that came last, and the close code."""
+    last = heard(websocket)
+    with pytest.raises(ConnectionClosed) as caught:
+        websocket.recv(timeout=30)
+    return last["data"], caught.value.rcvd.code
+
+
+@pytest.fixture(params=[Quiz, Slow], ids=["on the loop", "on a thread"])
+def make_host(request, make_taskset):
+    def make(**settings):
+        return Host(make_taskset(ROWS, TASK), request.param, settings=HostSettings(**settings))
+
+    return make
+
+
+@pytest.fixture(params=["fast", "plain"])
+def transport(request):
+    return request.param
+
+
+def test_whoever_waits_is_served_in_turn_and_whoever_is_too_many_is_told_to_come_again(make_host, serve, transport):
+    host = make_host(max_sessions=1, queue=2, queue_seconds=60)
+    with serve(create_app([host]), transport) as url:
+        ws = url.replace("http", "ws") + "/ws"
+        with connect(ws) as first, connect(ws) as second:
+            assert ask(first, "reset", {"index": 0})["type"] == "observation"
+            eventually(lambda: host.sessions.slots.waiting == 1)
+            # Frames that come before the session are answered by it.
+            second.send(json.dumps({"type": "reset", "data": {"index": 1}}))
+            with connect(ws) as third:
+                eventually(lambda: host.sessions.slots.waiting == 2)
+                with connect(ws) as fourth:
+                    error, code = ended(fourth)
+                    assert (error["code"], error["active_sessions"], code) == ("CAPACITY_REACHED", 1, 1013)
+                refused = httpx.post(f"{url}/reset", json={})
+                assert (refused.status_code, refused.json()["code"]) == (503, "CAPACITY_REACHED")
+                assert int(refused.headers["retry-after"]) > 0
+                first.close()
+                assert heard(second)["data"]["observation"]["question"] == "q1"
+                second.close()
+                assert ask(third, "reset", {"index": 2})["data"]["observation"]["question"] == "q2"
+
+
+def test_a_client_that_leaves_the_line_gives_its_place_up(make_host, serve, transport):
+    host = make_host(max_sessions=1, queue=1, queue_seconds=60)
+    with serve(create_app([host]), transport) as url:
+        ws = url.replace("http", "ws") + "/ws"
+        with connect(ws) as first:
+            for _ in range(3):
+                leaver = connect(ws)
+                eventually(lambda: host.sessions.slots.waiting == 1)
+                leaver.socket.shutdown(socket.SHUT_RDWR)
+                eventually(lambda: host.sessions.slots.waiting == 0)
+            with closing(socket.create_connection((urlsplit(url).hostname, urlsplit(url).port))) as raw:
+                raw.sendall(b"POST /reset HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n")
+                eventually(lambda: host.sessions.slots.waiting == 1)
+            eventually(lambda: host.sessions.slots.waiting == 0)
+            assert ask(first, "reset", {})["type"] == "observation"
+        eventually(lambda: host.active_sessions == 0)
+
+
+def test_waiting_too_long_is_told_like_a_full_line(make_host, serve, transport):
+    host = make_host(max_sessions=1, queue=1, queue_seconds=0.2)
+    with serve(create_app([host]), transport) as url:
+        ws = url.replace("http", "ws") + "/ws"
+        with connect(ws) as first:
+            ask(first, "reset", {})
+            with connect(ws) as second:
+                error, code = ended(second)
+            assert (error["code"], code) == ("CAPACITY_REACHED", 1013)
+            assert httpx.post(f"{url}/reset", json={}).status_code == 503
+
+
+def test_a_reset_over_http_waits_for_its_turn(make_host, serve):
+    host = make_host(max_sessions=1, queue=1, queue_seconds=60)
+    with serve(create_app([host])) as url:
+        answers = []
+        with connect(url.replace("http", "ws") + "/ws"):
+            asking = threading.Thread(target=lambda: answers.append(httpx.post(f"{url}/reset", json={"index": 3})))
+            asking.start()
+            eventually(lambda: host.sessions.slots.waiting == 1)
+        asking.join(30)
+        assert answers[0].json()["observation"]["question"] == "q3"
+
+
+def test_a_client_that_sends_while_it_waits_fills_no_memory(make_host, serve, transport):
+    host = make_host(max_sessions=1, queue=1, queue_seconds=60)
+    with serve(create_app([host]), transport) as url:
+        ws = url.replace("http", "ws") + "/ws"
+        with connect(ws) as first:
+            with connect(ws) as second:
+                frame = json.dumps({"type": "step", "data": {"x": "x" * 2**20}})
+                second.socket.settimeout(0.5)
+                sent = 0
+                with pytest.raises((TimeoutError, ConnectionClosed)):  # noqa: PT012
+                    for sent in range(200):  # noqa: B007
+                        second.send(frame)
+                assert sent < 60
+            assert ask(first, "reset", {})["type"] == "observation"
+
+
+@pytest.mark.anyio
+async def test_shards_of_a_stream_hand_out_each_task_of_an_epoch_once(make_taskset):
+    taskset = make_taskset(ROWS, TASK)
+    hosts = [Host(taskset, Quiz, settings=HostSettings(shard=(index, 3), start_position=50)) for index in range(3)]
+    drawn = [(await host.episode({})) for _ in range(17) for host in hosts]
+    assert sorted(episode.position for episode in drawn) == list(range(50, 101))
+    assert {episode.task.index for episode in drawn if episode.epoch == 1} == set(range(50))
+
+
+@pytest.mark.parametrize("transport", ["fast", "plain"])
+def test_an_environment_whose_process_is_killed_ends_its_episode_and_no_other(make_taskset, serve, transport):
+    host = Host(make_taskset(ROWS, TASK), Apart, settings=HostSettings(max_sessions=2))
+    with serve(create_app([host]), transport) as url:
+        ws = url.replace("http", "ws") + "/ws"
+        with connect(ws) as one, connect(ws) as other:
+            for websocket in (one, other):
+                ask(websocket, "reset", {"index": 4})
+            killed = ask(one, "state")["data"]["pid"]
+            os.kill(killed, signal.SIGKILL)
+            error = ask(one, "step", {"answer": "a4"})["data"]
+            assert error["code"] == "EXECUTION_ERROR"
+            assert "killed by SIGKILL in step; reset() makes another" in error["message"]
+            assert ask(one, "step", {"answer": "a4"})["data"]["code"] == "RESET_NEEDED"
+            assert ask(other, "step", {"answer": "a4"})["data"]["reward"] == 1.0
+            assert ask(one, "reset", {"index": 5})["type"] == "observation"
+            assert ask(one, "state")["data"]["pid"] != killed
+            assert ask(one, "step", {"answer": "a5"})["data"]["reward"] == 1.0
+
+
+SERVER = """
+import sys
+from openenv_tasksets.declaration import Declaration
+from openenv_tasksets.server.app import create_app
+from openenv_tasksets.server.host import Host, HostSettings
+from openenv_tasksets.server.serve import serve
+from openenv_tasksets.taskset import Taskset
+
+class Quiz:
+    blocking = False
+    def reset(self, question):
+        return {"question": question}
+    def step(self, action):
+        return {"done": bool(action.get("done"))}
+    state = None
+    def close(self):
+        print("closed", flush=True)
+
+openenv = {"min_version": ">=0.10.0", "package": "x"}
+environment = {"id": "quiz", "task": {"reset": {"question": "question"}}, "frameworks": {"openenv": openenv}}
+declaration = Declaration.model_validate({"spec_version": "hf-rl-env-0.1", "environments": [environment]})
+host = Host(Taskset.from_rows([{"question": "?"}], declaration), Quiz)
+serve(create_app([host]), host="127.0.0.1", port=0, on_ready=lambda url: print(url, flush=True),
+      transport=sys.argv[1], drain_seconds=float(sys.argv[2]))
+"""
+
+
+class Served:
+    """A server process, its URL, and what it is told."""
+
+    def __init__(self, transport, drain_seconds):
+        command = [sys.executable, "-c", SERVER, transport, str(drain_seconds)]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.url = self.process.stdout.readline().strip()
+        self.ws = self.url.replace("http", "ws") + "/ws"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.communicate()
+
+    def told(self, what):
+        self.process.send_signal(what)
+
+
+def test_told_to_stop_it_lets_running_episodes_finish_and_begins_none(transport):
+    with Served(transport, 60) as server, connect(server.ws) as idle, connect(server.ws) as playing:
+        assert ask(playing, "reset", {})["type"] == "observation"
+        kept = httpx.post(f"{server.url}/reset", json={}).json()["session_id"]
+        server.told(signal.SIGTERM)
+        assert ended(idle) == (
+            {"message": "this session is over: the server is stopping", "code": "SESSION_ERROR"},
+            1012,
+        )
+        with connect(server.ws) as late:
+            error, code = ended(late)
+            assert (error["code"], code) == ("SERVER_STOPPING", 1012)
+        refused = httpx.post(f"{server.url}/reset", json={})
+        assert (refused.status_code, refused.json()["code"]) == (503, "SERVER_STOPPING")
+        assert ask(playing, "reset", {})["data"]["code"] == "SERVER_STOPPING"
+        assert ask(playing, "step", {})["data"]["done"] is False
+        assert ask(playing, "step", {"done": True})["data"]["done"] is True
+        assert ended(playing)[1] == 1012
+        stepped = httpx.post(f"{server.url}/step", json={"action": {"done": True}}, headers={"x-session-id": kept})
+        assert stepped.json()["done"] is True
+        out, err = server.process.communicate(timeout=60)
+        assert (server.process.returncode, out.count("closed"), err) == (0, 3, "")
+
+
+def test_what_is_not_finished_in_time_is_closed_as_by_a_restart(transport):
+    with Served(transport, 0.3) as server, connect(server.ws) as playing:
+        ask(playing, "reset", {})
+        server.told(signal.SIGTERM)
+        with pytest.raises(ConnectionClosed) as caught:
+            playing.recv(timeout=30)
+        assert caught.value.rcvd.code == 1012
+        out, err = server.process.communicate(timeout=60)
+        assert (server.process.returncode, out.count("closed"), err) == (0, 1, "")
+
+
+def test_somebody_at_a_terminal_does_not_wait_for_episodes():
+    with Served("fast", 600) as server, connect(server.ws) as playing:
+        ask(playing, "reset", {})
+        server.told(signal.SIGINT)
+        with pytest.raises(ConnectionClosed):
+            playing.recv(timeout=30)
+        server.process.communicate(timeout=60)
+        assert server.process.returncode == 0
+
+
+def test_a_second_signal_ends_it_at_once():
+    with Served("fast", 600) as server, connect(server.ws) as playing, connect(server.ws) as idle:
+        ask(playing, "reset", {})
+        server.told(signal.SIGTERM)
+        ended(idle)
+        server.told(signal.SIGTERM)
+        server.process.communicate(timeout=60)
+        assert server.process.returncode == 128 + signal.SIGTERM
