@@ -1,13 +1,16 @@
 # make demo      set up, and watch tasks being played
 # make test      set up, and pass the tests
 # make check     lint, types, import contracts, tests, doc examples: what CI runs
+# make test-hub1 the tests of the Hub with huggingface_hub 1, in a virtual environment of its own
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 TESTS := $(BIN)/python -m pytest -n auto
+# Every test that talks to the Hub of the tests.
+HUB_TESTS = tests/support_tests $(shell grep -rl loopback_hub tests/loaders tests/tasksets --include='test_*.py')
 
-.PHONY: demo test test-slow check lint types format bench-server soak clean
+.PHONY: demo test test-slow test-hub1 check lint types format bench-server bench-hub soak clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m tasksets_examples.demo
@@ -17,6 +20,9 @@ test: $(VENV)/.dev
 
 test-slow: $(VENV)/.dev
 	$(TESTS) -m slow
+
+test-hub1: $(VENV)-hub1/.made
+	$(VENV)-hub1/bin/python -m pytest -n auto -m "not slow" $(HUB_TESTS)
 
 check: lint types
 	$(TESTS) -m "not slow" --cov --cov-report=term:skip-covered
@@ -42,6 +48,14 @@ bench-server: $(VENV)/.dev
 soak: $(VENV)/.dev
 	$(BIN)/python tests/soak/soak.py --minutes 30
 
+bench-hub: $(VENV)/.dev
+	$(BIN)/python benchmarks/hub.py
+
+$(VENV)-hub1/.made: pyproject.toml
+	@$(PYTHON) -m venv $(VENV)-hub1
+	@$(VENV)-hub1/bin/python -m pip -qq --disable-pip-version-check install -e '.[hub-tests]' 'huggingface_hub==1.33.*'
+	@touch $@
+
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, not " + sys.version.split()[0])'
 	@$(PYTHON) -m venv $(VENV)
@@ -59,4 +73,4 @@ $(VENV)/.dev: $(VENV)/.made pyproject.toml examples/pyproject.toml
 	@touch $@ $(VENV)/.demo
 
 clean:
-	rm -rf $(VENV) build .demo .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-hub1 build .demo .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -2,17 +2,18 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, time
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from openenv_tasksets.loaders.errors import SourceError
-from openenv_tasksets.loaders.files import SourceFiles
+from openenv_tasksets.loaders.errors import SourceChanged, SourceError
+from openenv_tasksets.loaders.files import ByteSource, SourceFile, SourceFiles
 from openenv_tasksets.loaders.parquet import ParquetRows
 from openenv_tasksets.loaders.rows import Rows
+from openenv_tasksets.loaders.stored_rows import StoredRows
 
 BATCH_ROWS = 250
 _READ_ROWS = 1000
@@ -47,7 +48,7 @@ class ArrowRows:
         Raises:
             SourceError: A column holds values of types that do not go together.
         """
-        if isinstance(rows, ParquetRows):
+        if is_parquet(rows):
             return cls(rows, picks, keep_nulls, _schema_of_files(files_of(rows), rows.columns))
         unknown = pa.schema([(name, pa.null()) for name in rows.columns])
         found = cls(rows, picks, keep_nulls, unknown)
@@ -75,7 +76,7 @@ class ArrowRows:
             SourceError: A value would not come back as it is; the message holds no value.
             SourceChanged: A file changed since it was opened.
         """
-        if isinstance(self.rows, ParquetRows) and self.picks is None:
+        if is_parquet(self.rows) and self.picks is None:
             yield from _tables_of_files(files_of(self.rows), self.schema)
             return
         for start, batch in self._batches():
@@ -114,9 +115,31 @@ class ArrowRows:
         return f"{self._location(start)} and those after it"
 
 
-def files_of(rows: Rows) -> SourceFiles | None:
-    """The files that hold the rows; None for rows in memory."""
-    return getattr(rows, "_files", None)
+def is_parquet(rows: Rows) -> bool:
+    """Whether the rows are those of Parquet files."""
+    return isinstance(rows, ParquetRows | StoredRows)
+
+
+def files_of(rows: Rows) -> Sequence[SourceFile] | None:
+    """The files that hold the rows, on this machine; None for rows in memory.
+
+    Raises:
+        HubError: They are on the Hub, which does not give one.
+    """
+    if isinstance(rows, ParquetRows | StoredRows):
+        return [_at_hand(file) for file in rows.files]
+    files: SourceFiles | None = getattr(rows, "_files", None)
+    return None if files is None else list(files)
+
+
+def _at_hand(file: ByteSource) -> SourceFile:
+    if isinstance(file, SourceFile):
+        return file
+    file.bring()
+    path = file.at_hand()
+    if path is None:
+        raise SourceChanged(f"{file.name}: gone from the Hub's cache; open the taskset again")
+    return replace(SourceFile.at(path.parent, path.name), name=file.name)
 
 
 def is_same(value: Any, back: Any, *, keep_nulls: bool = False) -> bool:
@@ -182,7 +205,7 @@ def _has_empty_struct(kind: pa.DataType) -> bool:
     return any(_has_empty_struct(kind.field(place).type) for place in range(kind.num_fields))
 
 
-def _schema_of_files(files: SourceFiles | None, columns: Sequence[str]) -> pa.Schema:
+def _schema_of_files(files: Sequence[SourceFile] | None, columns: Sequence[str]) -> pa.Schema:
     schemas = [pq.read_schema(file.path) for file in files or ()]
     first = schemas[0]
     if any(schema.remove_metadata() != first.remove_metadata() for schema in schemas):
@@ -195,7 +218,7 @@ def _schema_of_files(files: SourceFiles | None, columns: Sequence[str]) -> pa.Sc
     return pa.schema([first.field(name) for name in columns], metadata=first.metadata)
 
 
-def _tables_of_files(files: SourceFiles | None, schema: pa.Schema) -> Iterator[pa.Table]:
+def _tables_of_files(files: Sequence[SourceFile] | None, schema: pa.Schema) -> Iterator[pa.Table]:
     for file in files or ():
         file.check()
         # A whole row group of somebody else's file may not fit into memory: pages are read as they are needed.

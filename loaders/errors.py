@@ -6,10 +6,13 @@ TasksetError
 ├── HubError              what the Hub does not give
 │   ├── RepositoryNotFound  there is none, or no right to read it: check the name, log in, ask for access
 │   ├── RevisionNotFound  no such branch, tag or commit: the message names near ones
-│   └── HubUnavailable    no usable answer, or offline and not in the cache: try again, or go online
+│   ├── HubUnavailable    no usable answer, or offline and not in the cache: try again, or go online
+│   └── HeadMoved, WriteRefused (loaders.hub_commit)  somebody else's commit came first; no right to write
+├── SecretFound (tasksets.secret_scan)  what looks like a secret would have been published
 ├── LockInvalid, LockDrift (tasksets.lock, lock_check)  a lock that cannot be read, or that no longer holds
 ├── SourceError           files that cannot be found or read as rows
 │   └── SourceChanged     a file is no longer the one that was opened: open the taskset again
+├── StateRefused          a saved state of another stream: load it where it was saved, or start anew
 ├── RowError              one row cannot become a task: fix the row or the binding
 ├── SelectionError        a reset (or a lookup) that names no task
 │   ├── SplitNotFound     also a KeyError
@@ -106,6 +109,10 @@ class SourceError(TasksetError):
 
 class SourceChanged(SourceError):
     """A row file changed after it was opened."""
+
+
+class StateRefused(TasksetError):
+    """A state that is none of this stream's; the message shows both sides."""
 
 
 class RowError(TasksetError):

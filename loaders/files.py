@@ -7,8 +7,60 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Protocol
 
+from openenv_tasksets.loaders.cache_folder import default_cache
 from openenv_tasksets.loaders.errors import SourceChanged, SourceError
+
+
+class ByteSource(Protocol):
+    """A file of rows, here or elsewhere, that is known to be the same for as long as it is read. Thread-safe."""
+
+    @property
+    def name(self) -> str:
+        """The path as messages show it."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        ...
+
+    @property
+    def identity(self) -> str:
+        """Text that no other content has, in this place."""
+        ...
+
+    def at_hand(self) -> Path | None:
+        """Where it is on a disk of this machine; None while it is elsewhere."""
+        ...
+
+    def bring(self) -> None:
+        """Have it on a disk of this machine, whole; at once where it is there."""
+        ...
+
+    def read(self, start: int, end: int) -> bytes:
+        """The bytes from ``start`` up to ``end``."""
+        ...
+
+    def check(self) -> None:
+        """Make sure that what was just read came from the file that was opened."""
+        ...
+
+
+class ByteSources(Protocol):
+    """The files of one split, in the order of their rows."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> ByteSource: ...
+
+    def __iter__(self) -> Iterator[ByteSource]: ...
+
+    @property
+    def fingerprint(self) -> str:
+        """BLAKE2b over the SHA-256 of each file in order; names and times do not enter."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +98,18 @@ class SourceFile:
         if not os.access(path, os.R_OK):
             raise SourceError(f"{name}: may not be read: permission denied")
         return cls(name, path, status.st_size, status.st_mtime_ns, status.st_ino)
+
+    @property
+    def identity(self) -> str:
+        """Where it is, and what changes when it is written to."""
+        return f"{self.path.absolute()} {self.inode} {self.size} {self.mtime_ns}"
+
+    def at_hand(self) -> Path:
+        """Its path."""
+        return self.path
+
+    def bring(self) -> None:
+        """It is here."""
 
     def check(self) -> None:
         """Make sure that what was just read came from the file that was opened.
@@ -105,16 +169,27 @@ class SourceFiles:
     def fingerprint(self) -> str:
         """BLAKE2b over the SHA-256 of each file in order; names and times do not enter.
 
-        Reads every file once, on first use. A Parquet footer would not do: it holds sizes and extremes, and
-        editing one answer often leaves them all as they were.
+        Reads every file once, on first use, and not again until it is written to; shows a bar on a terminal once
+        that has taken a second. A Parquet footer would not do: it holds sizes and extremes, and editing one answer
+        often leaves them all as they were.
 
         Raises:
             SourceChanged: A file is no longer the one that was opened.
         """
+        from openenv_tasksets.loaders.file_digest import FileDigests
+
+        digests = FileDigests(default_cache() / "digests")
+        found = [digests.known(file) for file in self._files]
+        if None in found:
+            from tqdm import tqdm
+
+            total = sum(file.size for file, known in zip(self._files, found, strict=True) if known is None)
+            with tqdm(total=total, desc="hash files", unit="B", unit_scale=True, delay=1, disable=None) as bar:
+                found = [
+                    digests.compute(file, bar.update) if known is None else known
+                    for file, known in zip(self._files, found, strict=True)
+                ]
         digest = hashlib.blake2b(digest_size=16)
-        for file in self._files:
-            file.check()
-            with file.path.open("rb") as stream:
-                digest.update(hashlib.file_digest(stream, "sha256").digest())
-            file.check()
+        for each in found:
+            digest.update(each or b"")
         return digest.hexdigest()

@@ -1,9 +1,9 @@
 """The Hub: which commit a revision is, which files it has, and their bytes, in the Hub's cache and checked.
 
-With ``hub_failure`` the only module that knows ``huggingface_hub``, whose cache, settings (``HF_ENDPOINT``,
-``HF_HOME``, ``HF_HUB_CACHE``, ``HF_TOKEN``, ``HF_HUB_OFFLINE``) and login it shares. Two things are added that
-it leaves out: the content of what was downloaded is compared with its hash, and an answer that is an error of
-the server, or broken off, is asked for again.
+With ``hub_failure`` and ``hub_range`` the only module that knows ``huggingface_hub``, whose cache, settings
+(``HF_ENDPOINT``, ``HF_HOME``, ``HF_HUB_CACHE``, ``HF_TOKEN``, ``HF_HUB_OFFLINE``) and login it shares. Two things are
+added that it leaves out: the content of what was downloaded is compared with its hash, and an answer that is an error
+of the server, or broken off, is asked for again.
 """
 
 import threading
@@ -25,6 +25,7 @@ from openenv_tasksets.loaders.errors import HubUnavailable, RevisionNotFound, So
 from openenv_tasksets.loaders.hub_cache import HubCache
 from openenv_tasksets.loaders.hub_failure import FAILURES, explained, seconds_to_wait
 from openenv_tasksets.loaders.hub_file import HubFile
+from openenv_tasksets.loaders.hub_range import HubRange
 from openenv_tasksets.loaders.reference import DatasetReference, is_commit_hash
 from openenv_tasksets.loaders.spelling import nearest
 
@@ -83,6 +84,7 @@ class Hub:
         token: None takes ``HF_TOKEN``, else that of ``hf auth login``; False sends none.
         cache_dir: Folder of the Hub's cache; None takes ``HF_HUB_CACHE``, else ``HF_HOME``'s.
         offline: Make no request and use what is in the cache; so does ``HF_HUB_OFFLINE``.
+        timeout_s: Longest silence in an answer; None takes ``HF_HUB_DOWNLOAD_TIMEOUT``, else 10 seconds.
         wait: Called with the seconds to wait before asking again.
     """
 
@@ -93,12 +95,14 @@ class Hub:
         cache_dir: str | Path | None = None,
         *,
         offline: bool = False,
+        timeout_s: float | None = None,
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
         self.endpoint = (endpoint or constants.ENDPOINT).rstrip("/")
         self.cache_dir = Path(cache_dir or constants.HF_HUB_CACHE).expanduser().resolve()
         self.offline = offline or constants.HF_HUB_OFFLINE
         self._token = token
+        self._timeout_s: float = timeout_s or constants.HF_HUB_DOWNLOAD_TIMEOUT
         self._wait = wait
 
     def __repr__(self) -> str:
@@ -210,6 +214,46 @@ class Hub:
             pool.shutdown(cancel_futures=True)
         return folder
 
+    def fetch(self, repo_id: str, commit_hash: str, file: HubFile) -> None:
+        """One file, into the cache, with the hash that the Hub lists for it; shows nothing.
+
+        Raises:
+            SourceError: The cache cannot hold it.
+            RepositoryNotFound: There is no such repository, or no right to read it.
+            HubUnavailable: The Hub does not give it, or gives other bytes; or offline, and not in the cache.
+        """
+        self._fetch(repo_id, commit_hash, file, _reporting_to(tqdm(disable=True), threading.Event()))
+
+    def cached(self, repo_id: str, commit_hash: str, file: HubFile) -> Path | None:
+        """Where the file is in the cache, if it is, with the right hash: which takes reading it the first time."""
+        cache = self._cache(repo_id)
+        path = cache.snapshot(commit_hash) / file.path
+        return path if path.exists() and cache.confirm(file, path) else None
+
+    def ranges(self, repo_id: str, commit_hash: str, file: HubFile) -> HubRange:
+        """What ``read`` takes to read parts of a file."""
+        url = f"{self.endpoint}/datasets/{repo_id}/resolve/{commit_hash}/{quote(file.path)}"
+        return HubRange(url, file, self._headers, self._timeout_s)
+
+    def read(self, repo_id: str, what: str, ranges: HubRange, start: int, end: int) -> bytes:
+        """The bytes of a file from ``start`` up to ``end``, without the rest of it.
+
+        Args:
+            repo_id: The repository that it is in.
+            what: What of it, as messages name it.
+            ranges: From ``ranges``.
+            start: The first byte.
+            end: The byte behind the last one.
+
+        Raises:
+            RepositoryNotFound: There is no such repository, or no right to read it.
+            HubUnavailable: The Hub does not give them; or offline.
+            SourceChanged: The Hub gives those of another file.
+        """
+        if self.offline:
+            raise HubUnavailable(f"{repo_id}@{what}: offline, and not in the cache; open it once online")
+        return self._again(lambda: ranges.read(start, end), repo_id, f"{repo_id}@{what}")
+
     def call(self, call: Callable[[HfApi], Answer], repo_id: str, what: str) -> Answer:
         """Call the Hub's library as this user, and again after an error that may pass.
 
@@ -263,7 +307,7 @@ class Hub:
                 f"{self.endpoint}/api/datasets/{repo_id}/{path}",
                 params=dict(query),
                 headers=self._headers(),
-                timeout=constants.HF_HUB_DOWNLOAD_TIMEOUT,
+                timeout=self._timeout_s,
             )
             hf_raise_for_status(response)
             link = response.links.get("next", {}).get("url")

@@ -6,8 +6,10 @@ from pathlib import Path
 
 from openenv_tasksets.loaders.errors import SourceError
 from openenv_tasksets.loaders.file_pattern import checked_path
+from openenv_tasksets.loaders.files import SourceFiles
 from openenv_tasksets.loaders.layout import file_format
 from openenv_tasksets.loaders.rows import Rows
+from openenv_tasksets.loaders.stores import Stores
 
 _CARD = "README.md"
 
@@ -47,12 +49,13 @@ def read_card(root: Path) -> str | None:
         raise SourceError(f"{_CARD}: cannot be read: {exc}") from exc
 
 
-def open_rows(root: Path, files: Sequence[str]) -> Rows:
+def open_rows(root: Path, files: Sequence[str], stores: Stores | None = None) -> Rows:
     """The rows of one split.
 
     Args:
         root: The folder that holds the files.
         files: Their paths below it, in the order of the rows; all of one format, at least one.
+        stores: Where the row store of Parquet files is; None reads them without.
 
     Raises:
         SourceError: A path leaves the folder, formats differ, or a file is missing or broken.
@@ -66,6 +69,10 @@ def open_rows(root: Path, files: Sequence[str]) -> Rows:
         raise SourceError(f"cannot be read as the rows of one split: {', '.join(names[:20])}")
     for name in names:
         _check_inside(root, name)
+    if kind == "parquet" and stores is not None:
+        from openenv_tasksets.loaders.stored_rows import StoredRows
+
+        return StoredRows.open(SourceFiles(root, names), stores)
     return LOADERS[kind](root, names)
 
 

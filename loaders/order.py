@@ -30,8 +30,9 @@ import math
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from numbers import Integral
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
+
+from openenv_tasksets.loaders.whole_number import whole, whole_array
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,9 +41,10 @@ if TYPE_CHECKING:
 MAX_SIZE = 2**40
 MAX_POSITION = 2**63 - 1
 KINDS = ("shuffled", "sequential")
-
-_SIZES = range(1, MAX_SIZE + 1)
-_POSITIONS = range(MAX_POSITION + 1)
+SIZES = range(1, MAX_SIZE + 1)
+"""The sizes that a split may have."""
+POSITIONS = range(MAX_POSITION + 1)
+"""The positions of an endless stream."""
 
 _EXACT_SIZE = 32
 _ROUNDS = 12
@@ -70,7 +72,7 @@ class Permutation:
     _material: tuple[int, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        size = _whole("size", self.size, _SIZES)
+        size = whole("size", self.size, SIZES)
         object.__setattr__(self, "size", size)
         object.__setattr__(self, "_material", _material(size, self.key))
 
@@ -81,7 +83,7 @@ class Permutation:
             IndexError: ``place`` is not in [0, size).
             TypeError: ``place`` is not an integer.
         """
-        place = _whole("place", place, range(self.size), IndexError)
+        place = whole("place", place, range(self.size), IndexError)
         if self.size <= _EXACT_SIZE:
             return self._material[place]
         return _encipher(self.size, self._material, place)
@@ -96,8 +98,39 @@ class Permutation:
         """
         import numpy as np
 
-        checked = _whole_array("place", places, range(self.size), IndexError)
+        checked = whole_array("place", places, range(self.size), IndexError)
         return _encipher_many(self.size, [self._material], np.zeros(len(checked), dtype=np.intp), checked)
+
+
+class Ordering(Protocol):
+    """From the positions of a stream to indices, by arithmetic alone. Thread-safe."""
+
+    @property
+    def size(self) -> int:
+        """Positions in one pass, from position 0 on."""
+        ...
+
+    @property
+    def stop(self) -> int:
+        """The first position that there is not; 2**63 where the stream is endless."""
+        ...
+
+    @property
+    def identity(self) -> str:
+        """What the order depends on, as text: streams with the same one are the same."""
+        ...
+
+    def locate(self, position: int) -> tuple[int, int]:
+        """Epoch and index of a position in [0, stop)."""
+        ...
+
+    def batch(self, positions: "Sequence[int] | NDArray[np.int64]") -> "NDArray[np.int64]":
+        """The indices at many positions, in their order."""
+        ...
+
+    def window_end(self, position: int) -> int | None:
+        """Where the positions end whose rows are best read at once; None where any part will do."""
+        ...
 
 
 class Order:
@@ -116,7 +149,7 @@ class Order:
     def __init__(self, size: int, kind: str, identity: str) -> None:
         if kind not in KINDS:
             raise ValueError(f"order is {kind!r}; expected one of {', '.join(KINDS)}")
-        self.size = _whole("size", size, _SIZES)
+        self.size = whole("size", size, SIZES)
         self.kind = kind
         self.identity = identity
         self._in_order = kind == "sequential" or self.size == 1
@@ -125,6 +158,11 @@ class Order:
         self._ahead: tuple[int, list[int]] = (0, [])
         self._last = -2
 
+    @property
+    def stop(self) -> int:
+        """2**63: it is endless."""
+        return MAX_POSITION + 1
+
     def locate(self, position: int) -> tuple[int, int]:
         """Epoch and index of a position in [0, 2**63).
 
@@ -132,7 +170,7 @@ class Order:
             TypeError: ``position`` is not an integer.
             ValueError: ``position`` is out of range.
         """
-        position = _whole("position", position, _POSITIONS)
+        position = whole("position", position, POSITIONS)
         epoch, place = divmod(position, self.size)
         if self._in_order:
             return epoch, place
@@ -161,12 +199,16 @@ class Order:
         """
         import numpy as np
 
-        epochs, places = np.divmod(_whole_array("position", positions, _POSITIONS), self.size)
+        epochs, places = np.divmod(whole_array("position", positions, POSITIONS), self.size)
         if self._in_order or not len(places):
             return places
         distinct, which = np.unique(epochs, return_inverse=True)
         materials = [self._permutation(epoch)._material for epoch in distinct.tolist()]
         return _encipher_many(self.size, materials, which, places)
+
+    def window_end(self, position: int) -> None:  # noqa: ARG002 - the protocol's
+        """None: any part of it may be read at once."""
+        return
 
     def _permutation(self, epoch: int) -> Permutation:
         recent = self._recent
@@ -212,15 +254,15 @@ def positions(start: int = 0, *, shard_index: int = 0, shard_count: int = 1, sto
         TypeError: An argument is not an integer.
         ValueError: An argument is out of range.
     """
-    start = _whole("start", start, _POSITIONS)
-    shard_count = _whole("shard_count", shard_count, _POSITIONS[1:])
-    shard_index = _whole("shard_index", shard_index, range(shard_count))
-    stop = MAX_POSITION + 1 if stop is None else _whole("stop", stop, range(start, MAX_POSITION + 2))
+    start = whole("start", start, POSITIONS)
+    shard_count = whole("shard_count", shard_count, POSITIONS[1:])
+    shard_index = whole("shard_index", shard_index, range(shard_count))
+    stop = MAX_POSITION + 1 if stop is None else whole("stop", stop, range(start, MAX_POSITION + 2))
     return range(start + (shard_index - start) % shard_count, stop, shard_count)
 
 
 def _digest(purpose: bytes, text: str, epoch: int, size: int) -> bytes:
-    number = _whole("epoch", epoch, _POSITIONS).to_bytes(8, "little")
+    number = whole("epoch", epoch, POSITIONS).to_bytes(8, "little")
     # Ids may come from JSON, which can spell lone surrogates.
     encoded = text.encode("utf-8", "surrogatepass")
     return hashlib.blake2b(number + encoded, digest_size=size, person=purpose).digest()
@@ -301,40 +343,3 @@ def _add_mixed(
     # Unsigned: a total below the modulus wraps to something greater, so the lesser is the remainder.
     remainder: NDArray[np.uint64] = np.minimum(total, total - modulus)
     return remainder
-
-
-def _whole(name: str, value: object, allowed: range, error: type[Exception] = ValueError) -> int:
-    """``value`` as an int, checked; bool and float are refused."""
-    # Most are plain ints, and asking the ABC costs more than all else here.
-    if isinstance(value, bool) or not (type(value) is int or isinstance(value, Integral)):
-        raise TypeError(f"{name} is {value!r}; expected an integer")
-    number = int(value)
-    if number not in allowed:
-        raise error(f"{name} is {number}; expected {allowed[0]} to {allowed[-1]}")
-    return number
-
-
-def _whole_array(
-    name: str,
-    values: "Sequence[int] | NDArray[np.int64]",
-    allowed: range,
-    error: type[Exception] = ValueError,
-) -> "NDArray[np.int64]":
-    """Many integers as an array, each checked as ``_whole`` does."""
-    import numpy as np
-
-    if isinstance(values, range) and values:
-        _whole(name, values[0], allowed, error)
-        _whole(name, values[-1], allowed, error)
-        step = values.step if len(values) > 1 else 0
-        return values[0] + step * np.arange(len(values), dtype=np.int64)
-    array = np.asarray(values)
-    if array.dtype.kind not in "iu":
-        # An empty list, or something to name: one value at a time says which.
-        return np.array([_whole(name, value, allowed, error) for value in values], dtype=np.int64)
-    if array.ndim != 1:
-        raise ValueError(f"{name}s have {array.ndim} dimensions; expected 1")
-    if len(array):
-        _whole(name, int(array.min()), allowed, error)
-        _whole(name, int(array.max()), allowed, error)
-    return array.astype(np.int64)

@@ -2,9 +2,12 @@
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 import msgspec
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Row = Mapping[str, Any]
 
@@ -60,6 +63,33 @@ class Rows(RowSource, Protocol):
 
     def location(self, index: int) -> str:
         """Where row ``index`` is, for messages: ``main/test-00000.parquet, row 17``."""
+        ...
+
+
+class ValueRange(NamedTuple):
+    """Bounds of the values of a column in one block.
+
+    Attributes:
+        low: No value is less; NaN does not count.
+        high: No value is greater; NaN does not count.
+        nulls: How many are null; None where that is not known.
+    """
+
+    low: Any
+    high: Any
+    nulls: int | None
+
+
+@runtime_checkable
+class ColumnBlocks(Protocol):
+    """What rows may offer besides: columns block by block, and what is known of a block without reading it."""
+
+    def column_ranges(self, name: str) -> "Sequence[ValueRange | None]":
+        """For each block the bounds of a column's values; None where nothing is known."""
+        ...
+
+    def column_block(self, name: str, block: int) -> "pa.ChunkedArray":
+        """A column's values in one block, read without the other columns and blocks."""
         ...
 
 

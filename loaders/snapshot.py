@@ -4,13 +4,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from openenv_tasksets.loaders.errors import SourceError
+from openenv_tasksets.loaders.far_files import FarFiles
 from openenv_tasksets.loaders.hub import Hub
-from openenv_tasksets.loaders.layout import Splits, split_files
+from openenv_tasksets.loaders.layout import Splits, file_format, split_files
 from openenv_tasksets.loaders.load import open_rows
 from openenv_tasksets.loaders.reference import DatasetReference
 from openenv_tasksets.loaders.rows import Rows
+from openenv_tasksets.loaders.stored_rows import StoredRows
+from openenv_tasksets.loaders.stores import Stores
 
 _CARD = "README.md"
+# Parts of files as small as these are no less to ask for than the whole.
+_FEW, _SMALL_BYTES = 8, 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +73,26 @@ class Snapshot:
         except SourceError as exc:
             raise SourceError(f"{self}: {exc.message}") from exc
 
-    def open_rows(self, files: Sequence[str]) -> Rows:
-        """Fetch some files of one split, in the order of their rows, and open them.
+    def open_rows(self, files: Sequence[str], stores: Stores | None = None) -> Rows:
+        """Open some files of one split.
+
+        Args:
+            files: Their paths, in the order of the rows.
+            stores: Where the row store of Parquet files is. With it, they are read where they are, and arrive behind
+                the first reads; without, and in all other formats, they are fetched first.
 
         Raises:
             HubError: The Hub does not give one of them.
             SourceError: One of them cannot be read as rows.
         """
-        folder = self.hub.download_many(self.repo_id, self.commit_hash, files)
         try:
-            return open_rows(folder, files)
+            if stores is None or not files or any(file_format(name) != "parquet" for name in files):
+                return open_rows(self.hub.download_many(self.repo_id, self.commit_hash, files), files)
+            far = FarFiles(self.hub, self.repo_id, self.commit_hash, files)
+            if len(far) <= _FEW and sum(file.size for file in far) <= _SMALL_BYTES:
+                for file in far:
+                    file.bring()
+            return StoredRows.open(far, stores)
         except SourceError as exc:
             raise SourceError(f"{self}: {exc.message}") from exc
 

@@ -82,7 +82,7 @@ class EpisodeProtocol(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Bytes of any number of frames; the first ones are the upgrade request."""
         self._heard = True
-        if self._library.state is not State.OPEN:
+        if not self._is_open():
             self._receive_unopened(data)
             return
         if self._buffer:
@@ -92,8 +92,12 @@ class EpisodeProtocol(asyncio.Protocol):
             data = bytes(self._buffer)
             self._buffer.clear()
         taken = self._take_frames(data)
-        if taken < len(data):
+        if taken == len(data):
+            return
+        if self._is_open():
             self._buffer += data[taken:]
+        else:
+            self._receive_unopened(data[taken:])
 
     def eof_received(self) -> bool:
         """The client sends no more; nothing is left to say to it."""
@@ -193,13 +197,16 @@ class EpisodeProtocol(asyncio.Protocol):
             await asyncio.wait([self._answering])
         await host.sessions.leave(session, broke=broke)
 
+    def _is_open(self) -> bool:
+        return self._library.state is State.OPEN
+
     # Frames in
 
     def _take_frames(self, data: bytes) -> int:
         """Take every whole frame; how many bytes that were."""
         at, size = 0, len(data)
         self._needed = 0
-        while size - at >= 2 and self._library.state is State.OPEN:
+        while size - at >= 2 and self._is_open():
             first, second = data[at], data[at + 1]
             head, length = 6, second & 0x7F
             if length >= 126:
@@ -289,7 +296,7 @@ class EpisodeProtocol(asyncio.Protocol):
             self._send(frame)
 
     def _send(self, frame: bytes) -> None:
-        if self._library.state is not State.OPEN:
+        if not self._is_open():
             return
         size = len(frame)
         if size < 126:
@@ -316,7 +323,7 @@ class EpisodeProtocol(asyncio.Protocol):
 
     def _close(self, code: int) -> None:
         self._waiting.clear()
-        if self._library.state is State.OPEN:
+        if self._is_open():
             self._library.send_close(code)
             self._flush()
 

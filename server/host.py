@@ -11,7 +11,6 @@ from openenv_tasksets.declaration import Limits
 from openenv_tasksets.environment import check_arguments
 from openenv_tasksets.episode import Choice, Episode, choose, read
 from openenv_tasksets.loaders.errors import TasksetError
-from openenv_tasksets.loaders.order import MAX_POSITION
 from openenv_tasksets.position_counter import PositionCounter
 from openenv_tasksets.server.counts import Counts
 from openenv_tasksets.server.environment_type import EnvironmentType
@@ -216,5 +215,6 @@ class Host:
                 task = self.taskset.task(name, 0)
                 check_arguments(self.kind.accepted, task.arguments(), self.kind.name)
                 # Two in a row, so that also what walks ahead is ready.
-                for position in range(self.positions.first, min(self.positions.first + 2, MAX_POSITION)):
-                    self.taskset.locate(name, position)
+                order = self.taskset.split(name).order
+                for position in range(self.positions.first, order.stop)[:2]:
+                    order.locate(position)

@@ -4,14 +4,12 @@ A ``Binding`` is a declaration's ``task:`` block checked against the columns tha
 top-level columns it needs, so that a column which no line names is never read.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
-import msgspec
-
-from openenv_tasksets.column_path import ColumnPath, PathMissing
+from openenv_tasksets.column_path import ColumnPath
 from openenv_tasksets.declaration import (
     Argument,
     ColumnArgument,
@@ -19,46 +17,82 @@ from openenv_tasksets.declaration import (
     TemplateArgument,
     ValueArgument,
 )
-from openenv_tasksets.draft import draft_task
 from openenv_tasksets.loaders.errors import DeclarationError, Issue, RowError
 from openenv_tasksets.loaders.rows import Row
 from openenv_tasksets.loaders.spelling import nearest
-from openenv_tasksets.patterns import compile_pattern
 from openenv_tasksets.task import Hidden, Task
 from openenv_tasksets.template import parse_template
+from openenv_tasksets.value_reader import (
+    Read,
+    Unbindable,
+    as_text,
+    decode_json,
+    decoding,
+    extractor,
+    id_reader,
+    reader,
+    without_nulls,
+)
 
 RESET_COLUMN = "openenv_reset"
 TASK_COLUMN = "task"
 SPEC_KEYS = ("id", "split", "index", "row")
-_COMPOUND = (dict, list)
-_NO_GOLD = Hidden({})
-
-
-class _Unbindable(Exception):
-    """A value that cannot be bound; ``Binding`` adds the split, row and file."""
-
-    def __init__(self, column: str, message: str) -> None:
-        super().__init__(message)
-        self.column = column
-
-
-Read = Callable[[Row], Any]
 
 
 @dataclass(frozen=True, slots=True)
 class BoundColumn:
-    """A value read from one top-level column, perhaps from below it."""
+    """A value read from one top-level column, perhaps from below it.
+
+    Attributes:
+        column: The column.
+        read: Reads the value from a row.
+        is_cell: Whether the value is the column's own: nothing below it, and no JSON text.
+        how: What ``read`` does, as text: the same text, the same values.
+    """
 
     column: str
     read: Read
+    is_cell: bool = False
+    how: str = ""
 
 
-class RowPlace(msgspec.Struct, frozen=True):
+class RowPlace(NamedTuple):
     """Where a row is, for messages; ``location`` is only called when there is one to write."""
 
     split: str
     row: int
     location: Callable[[int], str]
+
+
+class Binds(Protocol):
+    """What makes tasks of rows: a ``Binding``, or those of several parts."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The top-level columns that binding needs."""
+        ...
+
+    @property
+    def public(self) -> Mapping[str, BoundColumn]:
+        """What the Task API shows beside the task's own keys, by the name it shows."""
+        ...
+
+    @property
+    def id_column(self) -> BoundColumn | None:
+        """Where ids come from; None where they are made of split and row."""
+        ...
+
+    def bind(self, row: Row, index: int, place: RowPlace) -> Task:
+        """The task at ``index``, from its row; raises RowError."""
+        ...
+
+    def task_id(self, row: Row, place: RowPlace) -> str:
+        """Only its id; raises RowError."""
+        ...
+
+    def public_values(self, row: Row, names: Sequence[str], place: RowPlace) -> dict[str, Any]:
+        """Only some public values; raises RowError."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +108,7 @@ class Binding:
     columns: tuple[str, ...]
     public: Mapping[str, BoundColumn]
     id_column: BoundColumn | None
-    _arguments: Callable[[Row], Mapping[str, Any]]
-    _visible: frozenset[str]
+    _arguments: Callable[[Row], tuple[Mapping[str, Any], Mapping[str, Any]]]
     _gold: Mapping[str, Read]
     _prepare: Callable[[Row], Row]
 
@@ -90,22 +123,22 @@ class Binding:
         Raises:
             RowError: The row cannot become a task; the message holds no value of the row.
         """
-        with _located(place):
+        # Streams bind each row: what is plain here costs a third of what it could.
+        try:
             prepared = self._prepare(row)
-            visible: dict[str, Any] = {}
-            hidden: dict[str, Any] = {}
-            for name, value in self._arguments(prepared).items():
-                (visible if name in self._visible else hidden)[name] = value
+            visible, hidden = self._arguments(prepared)
             return Task(
-                id=self._id(prepared, place),
-                split=place.split,
-                index=index,
-                row=place.row,
-                visible=visible,
-                public={name: bound.read(prepared) for name, bound in self.public.items()} if self.public else {},
-                hidden=Hidden(hidden),
-                gold=Hidden({name: read(prepared) for name, read in self._gold.items()}) if self._gold else _NO_GOLD,
+                self._id(prepared, place),
+                place.split,
+                index,
+                place.row,
+                visible,
+                {name: bound.read(prepared) for name, bound in self.public.items()},
+                Hidden(hidden),
+                Hidden({name: read(prepared) for name, read in self._gold.items()}),
             )
+        except Unbindable as exc:
+            raise _row_error(exc, place) from None
 
     def task_id(self, row: Row, place: RowPlace) -> str:
         """Only the id, from a row that need hold no other column than the id's.
@@ -144,15 +177,13 @@ class _located:
         return None
 
     def __exit__(self, _type: object, exc: BaseException | None, _traceback: object) -> None:
-        if isinstance(exc, _Unbindable):
-            place = self._place
-            raise RowError(
-                str(exc),
-                split=place.split,
-                row=place.row,
-                column=exc.column,
-                location=place.location(place.row),
-            ) from None
+        if isinstance(exc, Unbindable):
+            raise _row_error(exc, self._place) from None
+
+
+def _row_error(exc: Unbindable, place: RowPlace) -> RowError:
+    where = place.location(place.row)
+    return RowError(str(exc), split=place.split, row=place.row, column=exc.column, location=where)
 
 
 def compile_binding(task: TaskDeclaration | None, columns: Sequence[str], path: str) -> Binding:
@@ -195,22 +226,41 @@ class _Compiler:
         return Binding(
             columns=columns,
             public=public,
-            id_column=None if id_path is None else BoundColumn(id_path.column, _id_reader(id_path)),
+            id_column=None if id_path is None else BoundColumn(id_path.column, id_reader(id_path)),
             _arguments=arguments,
-            _visible=frozenset(self.task.visible),
             _gold=gold,
-            _prepare=_decoding([path for path in self.json_paths if path.column in self.needed]),
+            _prepare=decoding([path for path in self.json_paths if path.column in self.needed]),
         )
 
-    def _arguments(self) -> Callable[[Row], Mapping[str, Any]]:
+    def _arguments(self) -> Callable[[Row], tuple[Mapping[str, Any], Mapping[str, Any]]]:
+        """Reads the visible arguments, and the hidden ones."""
         reset = self.task.reset
-        if reset == "all":
+        seen = frozenset(self.task.visible)
+        if reset and reset != "all":
+            readers = {name: self._argument(argument, f"reset.{name}") for name, argument in reset.items()}
+            visible = {name: read for name, read in readers.items() if name in seen}
+            hidden = {name: read for name, read in readers.items() if name not in seen}
+            return lambda row: (
+                {name: read(row) for name, read in visible.items()},
+                {name: read(row) for name, read in hidden.items()},
+            )
+        read_all = self._undivided()
+
+        def divided(row: Row) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+            every = read_all(row)
+            return (
+                {name: value for name, value in every.items() if name in seen},
+                {name: value for name, value in every.items() if name not in seen},
+            )
+
+        return divided
+
+    def _undivided(self) -> Callable[[Row], Mapping[str, Any]]:
+        """Reads the arguments whose names only the row or its columns tell."""
+        if self.task.reset == "all":
             self.needed.update(self.all_columns)
             whole = {name: self._value(ColumnPath(name, name, ())) for name in self.all_columns}
             return lambda row: {name: read(row) for name, read in whole.items() if name in row}
-        if reset:
-            readers = {name: self._argument(argument, f"reset.{name}") for name, argument in reset.items()}
-            return lambda row: {name: read(row) for name, read in readers.items()}
         if RESET_COLUMN in self.all_columns:
             read_reset = self._value(self._whole(RESET_COLUMN))
             return lambda row: _reset_arguments(read_reset(row))
@@ -219,6 +269,8 @@ class _Compiler:
             return lambda row: {TASK_COLUMN: read_task(row)}
         if not self.all_columns:
             return dict
+        from openenv_tasksets.draft import draft_task
+
         self._issue(
             "reset",
             "nothing says how a row becomes a task: there is no column 'openenv_reset' or 'task'. "
@@ -249,8 +301,13 @@ class _Compiler:
                 continue
             if any(found.covers(secret) for secret in self.secrets):
                 self._issue(where, f"column {text!r} holds the gold action or the arguments; it cannot be public")
-            readers[name] = BoundColumn(found.column, self._value(found))
+            readers[name] = self._bound(found)
         return readers
+
+    def _bound(self, path: ColumnPath) -> BoundColumn:
+        texts = sorted(each.text for each in self.json_paths if each.column == path.column)
+        how = json.dumps([path.column, *path.fields, {"json": texts, "keep_nulls": self.task.keep_nulls}])
+        return BoundColumn(path.column, self._value(path), not path.fields and not texts, how)
 
     def _argument(self, argument: Argument, where: str) -> Read:
         match argument:
@@ -262,26 +319,25 @@ class _Compiler:
                 found = self._column(column, where)
                 if found is None:
                     return lambda _row: None
-                return self._value(found) if extract is None else _extractor(found, extract)
+                return self._value(found) if extract is None else extractor(found, extract)
 
     def _value(self, path: ColumnPath) -> Read:
         """Reads what is at the path as a whole, without the nulls that are only Arrow's."""
         if self.task.keep_nulls:
-            return _reader(path)
+            return reader(path)
         kept = frozenset(
             each.fields[len(path.fields) :] if path.covers(each) else ()
             for each in self.json_paths
             if path.covers(each) or each.covers(path)
         )
-
-        return _reader(path, lambda value: _drop_nulls(value, kept))
+        return without_nulls(reader(path), kept)
 
     def _template(self, text: str, where: str) -> Read:
         template = parse_template(text)
         paths = {name: self._column(name, where) for name in template.columns}
         found = {name: path for name, path in paths.items() if path is not None}
-        readers = {name: _reader(path) for name, path in found.items()}
-        return lambda row: template.render({name: _as_text(read(row), name) for name, read in readers.items()})
+        readers = {name: reader(path) for name, path in found.items()}
+        return lambda row: template.render({name: as_text(read(row), name) for name, read in readers.items()})
 
     def _column(self, text: str, where: str, *, needed: bool = True) -> ColumnPath | None:
         found = ColumnPath.parse(text, self.all_columns or [text.split(".")[0]])
@@ -297,118 +353,10 @@ class _Compiler:
         self.issues.append(Issue(f"{self.path}.{where}", message))
 
 
-def _reader(path: ColumnPath, change: Callable[[Any], Any] | None = None) -> Read:
-    """Reads what is at the path; ``change`` is for values that are made of others."""
-    column = path.column
-
-    def read_column(row: Row) -> Any:
-        try:
-            value = row[column]
-        except KeyError:
-            raise _Unbindable(path.text, f"the row has no column {column!r}") from None
-        return change(value) if change is not None and isinstance(value, _COMPOUND) else value
-
-    def read(row: Row) -> Any:
-        try:
-            value = path.read(row)
-        except PathMissing as exc:
-            raise _Unbindable(path.text, str(exc)) from None
-        return change(value) if change is not None and isinstance(value, _COMPOUND) else value
-
-    return read if path.fields else read_column
-
-
-def _id_reader(path: ColumnPath) -> Read:
-    read = _reader(path)
-
-    def read_id(row: Row) -> str:
-        value = read(row)
-        if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
-            kind = "empty" if value == "" else "null" if value is None else type(value).__name__
-            raise _Unbindable(path.text, f"an id is text or a whole number, not {kind}")
-        return str(value)
-
-    return read_id
-
-
-def _extractor(path: ColumnPath, extract: str) -> Read:
-    pattern = compile_pattern(extract)
-    read = _reader(path)
-
-    def read_extract(row: Row) -> str:
-        found = pattern.extract(_as_text(read(row), path.text))
-        if found is None:
-            raise _Unbindable(path.text, f"the text does not match extract {extract!r}")
-        return found
-
-    return read_extract
-
-
-def _as_text(value: Any, column: str) -> str:
-    if isinstance(value, str):
-        return value
-    if value is None or isinstance(value, bytes):
-        kind = "null" if value is None else "bytes"
-        raise _Unbindable(column, f"{kind} has no text form; bind the column itself instead")
-    try:
-        encoded = msgspec.json.encode(value)
-    except (TypeError, ValueError) as exc:
-        raise _Unbindable(column, f"{type(value).__name__} has no text form") from exc
-    # Dates and decimals are JSON strings: their text is what stands between the quotes.
-    return msgspec.json.decode(encoded, type=str) if encoded[:1] == b'"' else encoded.decode()
-
-
 def _reset_arguments(value: Any) -> Mapping[str, Any]:
     if isinstance(value, str):
-        value = _decode_json(value, RESET_COLUMN)
+        value = decode_json(value, RESET_COLUMN)
     if not isinstance(value, Mapping):
         kind = "null" if value is None else type(value).__name__
-        raise _Unbindable(RESET_COLUMN, f"holds {kind}; it must be a struct or the JSON text of an object")
+        raise Unbindable(RESET_COLUMN, f"holds {kind}; it must be a struct or the JSON text of an object")
     return dict(value)
-
-
-def _decode_json(value: Any, column: str) -> Any:
-    if not isinstance(value, str | bytes):
-        raise _Unbindable(column, f"declared as JSON text, but holds {type(value).__name__}")
-    try:
-        return msgspec.json.decode(value)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
-        reason = "nested too deeply" if isinstance(exc, RecursionError) else str(exc)
-        raise _Unbindable(column, f"not valid JSON: {reason}") from None
-
-
-def _decoding(json_paths: Sequence[ColumnPath]) -> Callable[[Row], Row]:
-    # Outer texts are decoded before texts inside them.
-    ordered = sorted(json_paths, key=lambda path: len(path.fields))
-
-    def prepare(row: Row) -> Row:
-        decoded = dict(row)
-        for path in ordered:
-            if path.column in decoded:
-                decode = partial(_decode_json, column=path.text)
-                decoded[path.column] = path.replace(decoded[path.column], decode)
-        return decoded
-
-    return prepare if ordered else lambda row: row
-
-
-def _drop_nulls(value: Any, kept: frozenset[tuple[str, ...]] = frozenset()) -> Any:
-    """Without the struct fields that are null: Arrow gives every struct all fields that any row has.
-
-    Args:
-        value: What is handed on whole.
-        kept: Paths below it whose nulls stay: those of JSON text, which its author wrote.
-    """
-    if () in kept:
-        return value
-    if isinstance(value, dict):
-        return {
-            name: _drop_nulls(member, frozenset(path[1:] for path in kept if path[0] == name))
-            for name, member in value.items()
-            if member is not None
-        }
-    if isinstance(value, list):
-        first = next((member for member in value if member is not None), None)
-        # A list has one type in Arrow: numbers and texts need no visit each.
-        return [_drop_nulls(member, kept) for member in value] if isinstance(first, dict | list) else value
-    return value

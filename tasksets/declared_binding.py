@@ -54,6 +54,11 @@ def id_column(dump: Mapping[str, Any]) -> str | None:
     return column
 
 
+def has_commitments(dump: Mapping[str, Any]) -> bool:
+    """Whether hidden columns are in a private repository, and commitments in their place."""
+    return "hidden" in dump.get("dataset", {})
+
+
 def changed_fields(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """The fields in which two dumps differ.
 

@@ -3,8 +3,6 @@
 import re
 from functools import lru_cache
 
-import re2
-
 LONGEST_PATTERN = 1000
 
 _MOST_BYTES = 2**18
@@ -47,6 +45,8 @@ def why_refused(pattern: str) -> str | None:
 @lru_cache(maxsize=512)
 def _compiled(pattern: str) -> tuple[str | None, int]:
     """Why it is refused, and the work that it took beside reading it."""
+    import re2
+
     options = re2.Options()
     options.max_mem = _MOST_BYTES
     options.log_errors = False

@@ -13,7 +13,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from openenv_tasksets.declared_binding import content_part, id_column
+from openenv_tasksets.declared_binding import content_part, has_commitments, id_column
 from openenv_tasksets.loaders.errors import SelectionError, SplitNotFound
 from openenv_tasksets.loaders.spelling import nearest
 from openenv_tasksets.lock import Lock, read_lock, read_tasks
@@ -136,6 +136,7 @@ def diff(before: TaskSource, after: TaskSource, split: str | None = None) -> Tas
 
     Raises:
         SplitNotFound: Neither side has the split.
+        SelectionError: Only one side has its hidden columns in a private repository.
         TasksetError: A file cannot be had, or a row of it cannot become a task.
     """
     names = list(dict.fromkeys([*before.split_names, *after.split_names]))
@@ -152,6 +153,11 @@ class _Reading:
     def __init__(self, before: TaskSource, after: TaskSource) -> None:
         self._sides = (before, after)
         bindings = (before.binding, after.binding)
+        if has_commitments(bindings[0]) != has_commitments(bindings[1]):
+            raise SelectionError(
+                "one side has its hidden columns in a private repository, and the other one beside the others: all "
+                "tasks would differ; compare two revisions of one kind, or their locks"
+            )
         self._is_bound_alike = content_part(bindings[0]) == content_part(bindings[1])
         self._has_ids = id_column(bindings[0]) is not None
 

@@ -150,9 +150,7 @@ def choose(
     given = {name: value for name, value in request.items() if value is not None}
     if not given:
         split = tasks.resolve_split(None)
-        position = _unseeded(next_position, split)
-        epoch, index = tasks.locate(split, position)
-        return Choice(split, index, position, epoch, given, None)
+        return _at(_unseeded(next_position, split), split, tasks, given)
     split = tasks.resolve_split(_text(given, "split"))
     index = _whole_number(given, "index", None)
     task_id = _text(given, "task_id")
@@ -168,9 +166,7 @@ def choose(
         index = found
     if index is not None:
         return Choice(split, index, None, 0, given, seed)
-    position = _unseeded(next_position, split) if seed is None else seed
-    epoch, index = tasks.locate(split, position)
-    return Choice(split, index, position, epoch, given, None)
+    return _at(_unseeded(next_position, split) if seed is None else seed, split, tasks, given)
 
 
 def read(choice: Choice, tasks: Selectable, accepted: Accepts, *, strict: bool = False) -> Episode:
@@ -213,6 +209,11 @@ def read(choice: Choice, tasks: Selectable, accepted: Accepts, *, strict: bool =
         arguments[LABEL] = label
     arguments.update(bound)
     return Episode(task, choice.position, choice.epoch, label, arguments, tuple(sorted(ignored)), choice.given_seed)
+
+
+def _at(position: int, split: str, tasks: Selectable, given: Mapping[str, Any]) -> Choice:
+    epoch, index = tasks.locate(split, position)
+    return Choice(split, index, position, epoch, given, None)
 
 
 def _unseeded(next_position: Callable[[str], int] | None, split: str) -> int:

@@ -7,11 +7,14 @@ from functools import partial
 
 from openenv_tasksets.declaration import Declaration, EnvironmentDeclaration
 from openenv_tasksets.declaration_file import FILE_NAME, parse_declaration
+from openenv_tasksets.declared_splits import check_has_files
+from openenv_tasksets.inventory import Inventory, snapshot_inventory
 from openenv_tasksets.loaders.errors import DeclarationError, Issue, ReferenceInvalid
 from openenv_tasksets.loaders.hub import DEFAULT_REVISION, Hub
 from openenv_tasksets.loaders.reference import PREFIX, DatasetReference, ResolvedReference
 from openenv_tasksets.loaders.rows import Rows
 from openenv_tasksets.loaders.snapshot import Snapshot
+from openenv_tasksets.loaders.stores import Stores
 
 logger = logging.getLogger(__name__)
 
@@ -24,13 +27,21 @@ class HubTaskset:
         declaration: ``environment.yaml`` at the commit.
         environment: The environment of it that was asked for.
         reference: The repository, the environment and the commit.
-        snapshot: The repository at that commit.
+        snapshot: The repository that holds the rows, at its commit.
     """
 
     declaration: Declaration
     environment: EnvironmentDeclaration
     reference: ResolvedReference
     snapshot: Snapshot
+
+    def inventory(self) -> Inventory:
+        """What it is made of; no row file is fetched.
+
+        Raises:
+            TasksetError: As ``snapshot_inventory``.
+        """
+        return snapshot_inventory(self.declaration, self.environment, self.snapshot, self.reference)
 
 
 def read_from_hub(reference: DatasetReference, hub: Hub) -> HubTaskset:
@@ -40,13 +51,15 @@ def read_from_hub(reference: DatasetReference, hub: Hub) -> HubTaskset:
         HubError: There is no such repository or revision, or the Hub does not answer.
         DeclarationError: There is no ``environment.yaml``, or it is wrong; every mistake with its line.
         SelectionError: No such environment, or none named where there are several.
+        SourceError: The rows are made by code.
     """
     declaration, snapshot = read_declaration_from_hub(reference, hub)
     environment = declaration.environment(reference.environment)
     resolved = ResolvedReference(reference.repo_id, environment.id, snapshot.commit_hash)
     if not reference.is_pinned:
         _say_pin(reference, snapshot, str(resolved))
-    return HubTaskset(declaration, environment, resolved, snapshot)
+    check_has_files(environment)
+    return HubTaskset(declaration, environment, resolved, rows_snapshot(environment, hub, snapshot))
 
 
 def read_declaration_from_hub(reference: DatasetReference, hub: Hub) -> tuple[Declaration, Snapshot]:
@@ -93,8 +106,15 @@ def rows_snapshot(environment: EnvironmentDeclaration, hub: Hub, home: Snapshot 
     return snapshot
 
 
-def hub_rows(environment: EnvironmentDeclaration, snapshot: Snapshot) -> dict[str, Callable[[], Rows]]:
-    """What opens each split that there are files for; opening one fetches its files.
+def hub_rows(
+    environment: EnvironmentDeclaration, snapshot: Snapshot, stores: Stores | None = None
+) -> dict[str, Callable[[], Rows]]:
+    """What opens each split that there are files for.
+
+    Args:
+        environment: Says which files are meant.
+        snapshot: The repository that has them.
+        stores: As in ``Snapshot.open_rows``.
 
     Raises:
         HubError: The Hub does not give the list of files, or the card.
@@ -102,7 +122,7 @@ def hub_rows(environment: EnvironmentDeclaration, snapshot: Snapshot) -> dict[st
     """
     data_files = None if environment.dataset is None else environment.dataset.data_files
     files = snapshot.split_files(environment.config_name, data_files)
-    return {name: partial(snapshot.open_rows, names) for name, names in files.items()}
+    return {name: partial(snapshot.open_rows, names, stores) for name, names in files.items()}
 
 
 def with_choices(reference: str | DatasetReference, environment: str | None, revision: str | None) -> DatasetReference:

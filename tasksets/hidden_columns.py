@@ -79,11 +79,31 @@ def public_half(declaration: Declaration, environment: EnvironmentDeclaration) -
     task = environment.task
     if task is None:
         return declaration
+    half = environment.model_copy(update={"task": _shown_task(task)})
+    return declaration.model_copy(update={"environments": (half,)})
+
+
+def committed_task(environment: EnvironmentDeclaration) -> TaskDeclaration | None:
+    """What anyone can know of a task: where hidden columns are elsewhere, the commitment stands for their values."""
+    if environment.task is None or environment.dataset is None or environment.dataset.hidden is None:
+        return environment.task
+    task = _shown_task(environment.task)
+    return task.model_copy(update={"public": (*task.public, COMMITMENT_COLUMN)})
+
+
+def _shown_task(task: TaskDeclaration) -> TaskDeclaration:
     reset = {name: each for name, each in _arguments(task, task.visible).items() if name in task.visible}
     # Without any argument the binding would look for RFC 006's columns.
     reset = reset or {"task_id": ColumnArgument(column=task.id or "task_id")}
-    half = environment.model_copy(update={"task": task.model_copy(update={"reset": reset, "gold": {}})})
-    return declaration.model_copy(update={"environments": (half,)})
+    seen = [text for argument in reset.values() for text in _paths_of(argument)]
+    seen += [text for text in (task.id, task.difficulty, task.group, *task.public) if text is not None]
+    decoded = tuple(text for text in task.json_columns if any(_is_within(text, each) for each in seen))
+    return task.model_copy(update={"reset": reset, "gold": {}, "json_columns": decoded})
+
+
+def _is_within(one: str, other: str) -> bool:
+    """Whether one path leads to the other, or to something inside of it."""
+    return f"{one}.".startswith(f"{other}.") or f"{other}.".startswith(f"{one}.")
 
 
 def _arguments(task: TaskDeclaration, columns: Sequence[str]) -> dict[str, Argument]:
@@ -93,12 +113,16 @@ def _arguments(task: TaskDeclaration, columns: Sequence[str]) -> dict[str, Argum
 
 
 def _columns_of(argument: Argument, columns: Sequence[str]) -> set[str]:
+    return {name for text in _paths_of(argument) for name in _top(text, columns)}
+
+
+def _paths_of(argument: Argument) -> tuple[str, ...]:
     match argument:
         case ColumnArgument(column=column):
-            return _top(column, columns)
+            return (column,)
         case TemplateArgument(template=template):
-            return {name for text in parse_template(template).columns for name in _top(text, columns)}
-    return set()
+            return tuple(parse_template(template).columns)
+    return ()
 
 
 def _top(text: str, columns: Sequence[str]) -> set[str]:

@@ -13,11 +13,12 @@ from openenv_tasksets.dataset_declaration import HiddenDeclaration
 from openenv_tasksets.declaration import Declaration, EnvironmentDeclaration, TaskDeclaration
 from openenv_tasksets.from_hub import hub_rows, read_from_hub
 from openenv_tasksets.hidden_columns import public_half
-from openenv_tasksets.loaders.errors import RepositoryNotFound, SourceError
+from openenv_tasksets.loaders.errors import HubUnavailable, RepositoryNotFound, SourceError
 from openenv_tasksets.loaders.hub import Hub
 from openenv_tasksets.loaders.reference import DatasetReference
 from openenv_tasksets.loaders.rows import Row, Rows
 from openenv_tasksets.loaders.snapshot import Snapshot
+from openenv_tasksets.loaders.stores import Stores
 
 logger = logging.getLogger(__name__)
 
@@ -69,8 +70,8 @@ class JoinedRows:
 
     @property
     def fingerprint(self) -> str:
-        """Digest of the content of both halves."""
-        return f"{self._all[0].fingerprint}+{self._all[1].fingerprint}"
+        """That of the public rows, whose commitments fix the hidden ones: a seed is the same task for every reader."""
+        return self._all[0].fingerprint
 
     @property
     def block_starts(self) -> Sequence[int]:
@@ -101,7 +102,11 @@ class JoinedRows:
 
 
 def with_hidden(
-    declaration: Declaration, environment: EnvironmentDeclaration, rows: Mapping[str, Open], hub: Hub
+    declaration: Declaration,
+    environment: EnvironmentDeclaration,
+    rows: Mapping[str, Open],
+    hub: Hub,
+    stores: Stores | None = None,
 ) -> tuple[Declaration, dict[str, Open]]:
     """The rows with their hidden columns; for who may not read those, without, and a declaration that needs none.
 
@@ -110,6 +115,7 @@ def with_hidden(
         environment: The environment of it that is bound.
         rows: What opens each split's public rows.
         hub: Where the private repository is, and as whom.
+        stores: As in ``Snapshot.open_rows``.
 
     Raises:
         HubError: The Hub does not answer.
@@ -119,11 +125,15 @@ def with_hidden(
     if hidden is None:
         return declaration, dict(rows)
     try:
-        theirs = hub_rows(environment, _private(hub, hidden))
-    except RepositoryNotFound:
+        theirs = hub_rows(environment, _private(hub, hidden), stores)
+    except (RepositoryNotFound, HubUnavailable) as exc:
+        # Offline, who may not read them has none in the cache.
+        if isinstance(exc, HubUnavailable) and not hub.offline:
+            raise
         logger.warning(
-            "%s: this token may not read the hidden columns in %s; tasks are without them, and cannot be played",
+            "%s: %s the hidden columns in %s; tasks are without them, and cannot be played",
             environment.id,
+            "offline and without" if hub.offline else "this token may not read",
             hidden.repo_id,
         )
         return public_half(declaration, environment), dict(rows)

@@ -1,9 +1,13 @@
 """Sequences of indices that are computed when asked, so that a view costs nothing at any size."""
 
+import operator
+from bisect import bisect_left
 from collections.abc import Sequence
+from itertools import pairwise, starmap
 from typing import overload
 
 from openenv_tasksets.loaders.order import Permutation
+from openenv_tasksets.loaders.rows import BLOCK_ROWS
 
 
 class Shuffled(Sequence[int]):
@@ -52,3 +56,20 @@ def compose(outer: Sequence[int], inner: Sequence[int]) -> Sequence[int]:
         start = outer.start + outer.step * inner.start
         return range(start, start + step * len(inner), step)
     return _Composed(outer, inner)
+
+
+def block_starts(served: Sequence[int], starts: Sequence[int]) -> Sequence[int]:
+    """Where the rows' blocks start among the rows that are served.
+
+    Args:
+        served: The row of each index.
+        starts: The first row of each block, ascending from 0.
+
+    Returns:
+        The first index of each block, ascending from 0; every thousandth where ``served`` does not ascend, since
+        the blocks are then all over it.
+    """
+    ascends = served.step > 0 if isinstance(served, range) else all(starmap(operator.lt, pairwise(served)))
+    if not ascends:
+        return range(0, len(served), BLOCK_ROWS)
+    return [bisect_left(served, start) for start in starts]

@@ -1,4 +1,8 @@
-"""What a taskset is made of before a row is read: one environment's binding, and the files of each split."""
+"""What a taskset is made of before a row is read: one environment's binding, and the files of each split.
+
+Of a taskset whose hidden columns are in a private repository this is the public half: a task's commitment stands
+for its hidden values, so that no token is needed to see that one was changed.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +15,7 @@ from openenv_tasksets.binding import Binding, RowPlace, compile_binding
 from openenv_tasksets.declaration import Declaration, EnvironmentDeclaration, SplitDeclaration
 from openenv_tasksets.declared_binding import binding_dump
 from openenv_tasksets.declared_splits import declared_splits, with_line
+from openenv_tasksets.hidden_columns import committed_task
 from openenv_tasksets.loaders.errors import DeclarationError, RowError
 from openenv_tasksets.loaders.layout import split_files
 from openenv_tasksets.loaders.load import list_files, read_card
@@ -18,6 +23,7 @@ from openenv_tasksets.loaders.reference import ResolvedReference
 from openenv_tasksets.loaders.rows import Rows
 from openenv_tasksets.loaders.snapshot import Snapshot
 from openenv_tasksets.row_files import FolderFiles, HubFiles, RowFile, RowFiles, Unit, units
+from openenv_tasksets.task_declaration import TaskDeclaration
 from openenv_tasksets.task_hash import id_names, task_hash
 from openenv_tasksets.task_hash_file import Tasks
 
@@ -106,7 +112,7 @@ class Inventory:
         rows = self._rows(files)
         binding = self._bind(name, rows.columns)
         rows = rows.project(binding.columns)
-        repeated = id_names(self.environment.task)
+        repeated = id_names(self._task)
         bar = tqdm(range(len(rows)), desc=f"{name}: hash tasks", unit=" rows", delay=1, disable=None)
         for row in bar:
             place = RowPlace(name, first_row + row, lambda number: rows.location(number - first_row))
@@ -119,10 +125,14 @@ class Inventory:
                 raise _error(f"id {task.id!r} is also the id of another row; ids must be unique", place)
         return len(rows)
 
+    @property
+    def _task(self) -> TaskDeclaration | None:
+        return committed_task(self.environment)
+
     def _bind(self, split: str, columns: Sequence[str]) -> Binding:
         path = f"environments[{self.declaration.environments.index(self.environment)}].task"
         try:
-            return compile_binding(self.environment.task, columns, path)
+            return compile_binding(self._task, columns, path)
         except DeclarationError as exc:
             issues = [with_line(self.declaration, issue, f"split {split!r}") for issue in exc.issues]
             raise DeclarationError(issues, self.declaration.source) from None

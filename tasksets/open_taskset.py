@@ -71,6 +71,7 @@ def open_taskset(
     data_dir: str | Path | None = None,
     hub: "Hub | None" = None,
     shuffle_seed: int = 0,
+    cache_limit: int | None = None,
 ) -> Taskset:
     """Open a taskset by its folder or by its reference.
 
@@ -81,6 +82,7 @@ def open_taskset(
         data_dir: For a folder: where the row files are, if not beside ``environment.yaml`` nor on the Hub.
         hub: The Hub; None takes the one of the environment's variables.
         shuffle_seed: Another number gives other shuffled orders.
+        cache_limit: Bytes that all row stores may take together; see ``Taskset.from_path``.
 
     Raises:
         TasksetError: As ``Taskset.from_path`` and ``Taskset.from_hub`` do; or ``data_dir`` is given for a
@@ -88,12 +90,25 @@ def open_taskset(
     """
     if not is_reference(target):
         return Taskset.from_path(
-            target, environment=environment, split=split, data_dir=data_dir, hub=hub, shuffle_seed=shuffle_seed
+            target,
+            environment=environment,
+            split=split,
+            data_dir=data_dir,
+            hub=hub,
+            shuffle_seed=shuffle_seed,
+            cache_limit=cache_limit,
         )
     if data_dir is not None:
         raise SourceError(f"data_dir is for a taskset in a folder; {target} takes its rows from the Hub")
     try:
-        return Taskset.from_hub(str(target), environment=environment, split=split, hub=hub, shuffle_seed=shuffle_seed)
+        return Taskset.from_hub(
+            str(target),
+            environment=environment,
+            split=split,
+            hub=hub,
+            shuffle_seed=shuffle_seed,
+            cache_limit=cache_limit,
+        )
     except RepositoryNotFound as exc:
         if str(target).startswith(PREFIX):
             raise

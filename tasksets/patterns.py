@@ -10,8 +10,10 @@ where the pattern says, while a policy may correct itself and means what it says
 import functools
 import itertools
 import math
+from typing import TYPE_CHECKING
 
-import re2
+if TYPE_CHECKING:
+    import re2
 
 _MEMORY_BYTES = 2**20
 _WORK = 2**27  # instructions x characters; a second at worst, where RE2 has to follow every state at once
@@ -32,6 +34,8 @@ class Pattern:
     __slots__ = ("_compiled", "max_chars", "text")
 
     def __init__(self, text: str) -> None:
+        import re2
+
         options = re2.Options()
         options.max_mem = _MEMORY_BYTES
         options.log_errors = False
@@ -103,6 +107,8 @@ def compile_pattern(text: str) -> Pattern:
     Raises:
         ValueError: It is no such expression; the message has the reason, and the part of ``text`` at fault.
     """
+    import re2
+
     try:
         return Pattern(text)
     except UnicodeEncodeError as exc:

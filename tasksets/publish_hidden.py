@@ -3,6 +3,7 @@
 import fnmatch
 import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -73,16 +74,8 @@ def push_hidden(
     known = _known_nonces(hub, hidden_repo, taskset)
     split_halves = {name: _SplitHalves.of(taskset, name, halves[name], known) for name in taskset}
     keys = _key_taskset(taskset, split_halves, repo_id)
-    kept = push(
-        keys.declaration,
-        [keys],
-        hidden_repo,
-        private=True,
-        hub=hub,
-        dry_run=dry_run,
-        allow_secrets=allow_secrets,
-        commit_message=commit_message,
-    )
+    push_half = partial(push, commit_message=commit_message, hub=hub, dry_run=dry_run, allow_secrets=allow_secrets)
+    kept = push_half(keys.declaration, [keys], hidden_repo, private=True)
     declaration = _naming(taskset.declaration, hidden_repo, kept.commit_hash or _UNKNOWN_COMMIT)
     half = public_half(declaration, declaration.environments[0])
     shown = type(taskset)(
@@ -91,18 +84,11 @@ def push_hidden(
         taskset.splits,
         {name: partial(each.rows, True) for name, each in split_halves.items()},
     )
-    return push(
-        declaration,
-        [shown],
-        repo_id,
-        private=private,
-        revision=revision,
-        commit_message=commit_message,
-        tag=tag,
-        hub=hub,
-        dry_run=dry_run,
-        allow_secrets=allow_secrets,
-    )
+    result = push_half(declaration, [shown], repo_id, private=private, revision=revision, tag=tag)
+    names = dict.fromkeys(column for each in halves.values() for column in each.hidden)
+    at = "" if kept.commit_hash is None else f"@{kept.commit_hash[:7]}"
+    note = f"hidden columns ({', '.join(names)}) {'go to' if dry_run and kept.changed else 'are in'} {hidden_repo}{at}"
+    return replace(result, notes=(*result.notes, note))
 
 
 def check_never_public(hub: Hub, repo_id: str, columns: set[str]) -> None:
@@ -148,8 +134,9 @@ def _known_nonces(hub: Hub, hidden_repo: str, taskset: "Taskset") -> Mapping[tup
     if not any(file.path.endswith(".parquet") for file in hub.files(hidden_repo, commit_hash)):
         return {}
     half = public_half(taskset.declaration, taskset.environment).environments[0]
+    named = _naming(taskset.declaration, hidden_repo, commit_hash).environments[0]
     try:
-        return nonces(taskset.environment, half, snapshot)
+        return nonces(named, half, snapshot)
     except SourceError as exc:
         raise HubError(f"{hidden_repo} holds something else than hidden columns of a taskset: {exc}") from exc
 
@@ -244,9 +231,10 @@ def _key_taskset(taskset: "Taskset", halves: Mapping[str, _SplitHalves], repo_id
 
 
 def _naming(declaration: Declaration, hidden_repo: str, commit_hash: str) -> Declaration:
-    """The declaration with the private repository's commit in it."""
+    """The declaration with the private repository's commit in it, and without the author's names of files."""
     [environment] = declaration.environments
     dataset = environment.dataset or DatasetDeclaration()
-    values = {**dataset.model_dump(exclude_defaults=True), "hidden": {"repo_id": hidden_repo, "revision": commit_hash}}
+    kept = dataset.model_dump(exclude_defaults=True, exclude={"data_files"})
+    values = {**kept, "hidden": {"repo_id": hidden_repo, "revision": commit_hash}}
     changed = environment.model_copy(update={"dataset": DatasetDeclaration.model_validate(values)})
     return declaration.model_copy(update={"environments": (changed,)})

@@ -15,6 +15,7 @@ from openenv_tasksets.loaders.hub import Hub
 from openenv_tasksets.loaders.hub_commit import Change
 from openenv_tasksets.loaders.hub_file import HubFile
 from openenv_tasksets.loaders.layout import Splits, split_files
+from openenv_tasksets.loaders.load import read_card
 from openenv_tasksets.loaders.reference import ResolvedReference, is_commit_hash
 from openenv_tasksets.loaders.snapshot import Snapshot
 from openenv_tasksets.publish_rows import PlacedSplit, RowPublisher, SplitPlace
@@ -136,8 +137,7 @@ class Planner:
         )
         self._add(Change(CARD_NAME, text.encode()))
         self._add(Change(FILE_NAME, declaration_yaml(declaration)))
-        for path in _locks(declaration):
-            self._add(Change(path.name, path))
+        self._add_locks(declaration)
         self._check_reads_back(placed, text)
         self._note(declaration, text, base_card)
         return self._finished()
@@ -191,6 +191,17 @@ class Planner:
                         f"from {list(split.paths[:5])}; other files of {self._target.repo_id} are in the way"
                     )
 
+    def _add_locks(self, declaration: Declaration) -> None:
+        locks = list(_locks(declaration))
+        if locks and any(
+            each.dataset is not None and each.dataset.hidden is not None for each in declaration.environments
+        ):
+            # A hash of an answer of few possible values gives it away.
+            self._notes.append(f"{locks[0].name} is not pushed: the hashes of its tasks cover hidden values")
+            return
+        for path in locks:
+            self._add(Change(path.name, path))
+
     def _note(self, declaration: Declaration, card: str, base_card: str | None) -> None:
         theirs = self._target.card
         if base_card is not None and theirs is not None and handwritten(base_card) != handwritten(theirs):
@@ -226,6 +237,9 @@ class Planner:
                 changes.append(change)
             size = there.size if there is not None and change.content is None else change.size
             files.append(PlannedFile(path, action, size))
+        unmoved = {path for split in self._placed_splits.values() for path in split.paths} - self._changes.keys()
+        files += [PlannedFile(path, "same", self._target.files[path].size) for path in unmoved]
+        files.sort(key=lambda file: file.path)
         return Plan(tuple(files), tuple(changes), tuple(self._notes))
 
 
@@ -274,11 +288,7 @@ def home_card(declaration: Declaration, reference: ResolvedReference | None, hub
     """
     folder = _folder(declaration)
     if folder is not None:
-        path = folder / CARD_NAME
-        try:
-            return _text(path.read_bytes(), str(folder)) if path.is_file() else None
-        except OSError as exc:
-            raise SourceError(f"{path}: cannot be read: {exc.strerror}") from exc
+        return read_card(folder)
     if reference is None or target.card is not None:
         return None
     source = Snapshot(hub, reference.repo_id, reference.commit_hash)
@@ -302,7 +312,10 @@ def _folder(declaration: Declaration) -> Path | None:
 
 def _locks(declaration: Declaration) -> Iterable[Path]:
     folder = _folder(declaration)
-    return () if folder is None else [path for path in sorted(folder.glob(_LOCKS)) if path.is_file()]
+    if folder is None:
+        return ()
+    # A link in a folder that came from elsewhere must not publish the user's other files.
+    return [path for path in sorted(folder.glob(_LOCKS)) if path.is_file() and not path.is_symlink()]
 
 
 def _text(data: bytes | None, where: str) -> str | None:

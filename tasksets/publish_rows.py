@@ -16,13 +16,12 @@ import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from openenv_tasksets.card_text import CardSplit
-from openenv_tasksets.loaders.arrow_rows import ArrowRows, files_of
+from openenv_tasksets.loaders.arrow_rows import ArrowRows, files_of, is_parquet
 from openenv_tasksets.loaders.card import SPLIT_NAME
 from openenv_tasksets.loaders.errors import SourceError
-from openenv_tasksets.loaders.files import SourceFile, SourceFiles
+from openenv_tasksets.loaders.files import SourceFile
 from openenv_tasksets.loaders.hub_commit import Change
 from openenv_tasksets.loaders.hub_file import HubFile
-from openenv_tasksets.loaders.parquet import ParquetRows
 from openenv_tasksets.loaders.parquet_writer import described, write_parquet
 from openenv_tasksets.loaders.rows import Rows
 from openenv_tasksets.secret_scan import MOST_FINDINGS, Finding, SecretFound, scan_row, scan_table
@@ -110,7 +109,7 @@ class RowPublisher:
                 f"config {place.config_name!r} cannot name a folder; use letters, digits, '.', '_' and '-'"
             )
         arrow = ArrowRows.of(rows, picks, keep_nulls=keep_nulls)
-        if files is not None and isinstance(rows, ParquetRows) and all(_suits(file) for file in files):
+        if files is not None and is_parquet(rows) and all(_suits(file) for file in files):
             self._look_through(arrow, split.name)
             sources = [file.path for file in files]
         else:
@@ -126,13 +125,13 @@ class RowPublisher:
         )
         return PlacedSplit(card, paths, tuple(changes))
 
-    def _as_declared(self, name: str, rows: Rows, files: SourceFiles | None, place: SplitPlace) -> PlacedSplit:
+    def _as_declared(self, name: str, rows: Rows, files: Sequence[SourceFile] | None, place: SplitPlace) -> PlacedSplit:
         if files is None:
             raise SourceError(
                 f"split {name!r}: dataset.data_files says which files hold it, but what is to be pushed is in none "
                 "of them (rows in memory, or a part of a split); take data_files out of the declaration"
             )
-        if isinstance(rows, ParquetRows):
+        if is_parquet(rows):
             self._look_through(ArrowRows.of(rows), name)
         elif not self._keep_secrets:
             for index in range(len(rows)):
@@ -149,7 +148,14 @@ class RowPublisher:
             written = write_parquet(folder, arrow.schema, self._scanned(arrow, name))
         except pa.ArrowException as exc:
             raise SourceError(f"split {name!r}: a column has a type that Parquet does not know: {exc}") from exc
-        return [file.path for file in written]
+        except OSError as exc:
+            raise SourceError(
+                f"split {name!r}: its files cannot be written to {self._scratch.parent}: {exc.strerror or exc}; "
+                "TMPDIR names another folder"
+            ) from exc
+        # The names are those that progress bars show.
+        stem = f"{name}-{{:05d}}-of-{len(written):05d}.parquet"
+        return [file.path.rename(folder / stem.format(number)) for number, file in enumerate(written)]
 
     def _look_through(self, arrow: ArrowRows, name: str) -> None:
         if not self._keep_secrets:
@@ -174,7 +180,7 @@ class RowPublisher:
                 raise SecretFound(self.findings)
 
 
-def _is_there(files: SourceFiles, place: SplitPlace) -> bool:
+def _is_there(files: Sequence[SourceFile], place: SplitPlace) -> bool:
     """Whether the repository holds this split already, in the same files in the same order."""
     return len(files) == len(place.now) and all(
         place.there[path].size == file.size and place.there[path].is_at(file.path)
@@ -182,7 +188,7 @@ def _is_there(files: SourceFiles, place: SplitPlace) -> bool:
     )
 
 
-def _unmoved(files: SourceFiles, rows: int, place: SplitPlace, name: str) -> PlacedSplit:
+def _unmoved(files: Sequence[SourceFile], rows: int, place: SplitPlace, name: str) -> PlacedSplit:
     card = _card(name, place.patterns or tuple(place.now), [file.path for file in files], rows)
     return PlacedSplit(card, tuple(place.now), ())
 

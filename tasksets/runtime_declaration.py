@@ -1,10 +1,9 @@
 """The ``frameworks:`` block: which OpenEnv runtime plays the tasks, and other frameworks' own blocks."""
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic.config import JsonDict
 from pydantic.json_schema import JsonSchemaValue
@@ -36,6 +35,9 @@ _IMAGE = Text(
 _BOUND = r"\s*(?:~=|===?|!=|<=?|>=?)\s*[A-Za-z0-9.*+!_-]+\s*"
 _VERSIONS = Text("a version range such as '>=0.10.0'", f"{_BOUND}(?:,{_BOUND})*", longest=256)
 _REQUIREMENT = Text("a package to install, such as 'acme-env>=1.0' (no URL)", r"[A-Za-z0-9][^@]*", longest=256)
+# What most say, and what needs no library to be understood.
+_PLAIN_VERSIONS = re.compile(r"(?:[<>]=?|==|!=) ?[0-9]+(?:\.[0-9]+)*", re.ASCII)
+_PLAIN_PACKAGE = re.compile(r"[A-Za-z0-9]+(?:[-._][A-Za-z0-9]+)*", re.ASCII)
 _RUNTIMES = ("package", "image", "space_id")
 
 
@@ -110,8 +112,12 @@ class OpenEnvRuntime(Declared):
     @field_validator("min_version")
     @classmethod
     def _is_range(cls, text: str | None) -> str | None:
+        if text is None or _PLAIN_VERSIONS.fullmatch(text):
+            return text
+        from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
         try:
-            SpecifierSet(text or "")
+            SpecifierSet(text)
         except InvalidSpecifier as exc:
             raise mistake(f"expected {_VERSIONS.shape}; got {shown(text)}") from exc
         return text
@@ -119,9 +125,12 @@ class OpenEnvRuntime(Declared):
     @field_validator("package")
     @classmethod
     def _is_requirement(cls, text: str | None) -> str | None:
+        if text is None or _PLAIN_PACKAGE.fullmatch(text):
+            return text
+        from packaging.requirements import InvalidRequirement, Requirement
+
         try:
-            if text is not None:
-                Requirement(text)
+            Requirement(text)
         except InvalidRequirement as exc:
             raise mistake(f"expected {_REQUIREMENT.shape}; got {shown(text)}") from exc
         return text

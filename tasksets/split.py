@@ -1,23 +1,29 @@
 """A split as it is served: rows, the binding, and which rows a declared filter leaves."""
 
+import hashlib
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
-from tqdm import tqdm
 
-from openenv_tasksets.binding import Binding, RowPlace
-from openenv_tasksets.index_sequence import compose
+from openenv_tasksets.binding import Binds, RowPlace
+from openenv_tasksets.index_sequence import block_starts, compose
 from openenv_tasksets.loaders.errors import RowError, SelectionError, TaskNotFound
-from openenv_tasksets.loaders.order import Order
-from openenv_tasksets.loaders.rows import Rows
+from openenv_tasksets.loaders.order import Order, Ordering
+from openenv_tasksets.loaders.rows import ListRows, Row, Rows
 from openenv_tasksets.task import Task
 from openenv_tasksets.task_declaration import OrderKind, SplitType
 from openenv_tasksets.where import Where
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 Value = TypeVar("Value")
+# Fewer are filtered again sooner than their file is read.
+_INDEXED_ROWS = 10_000
 
 
 class Split:
@@ -40,7 +46,7 @@ class Split:
         name: str,
         type: SplitType,  # noqa: A002 - the Task API's word
         rows: Rows,
-        binding: Binding,
+        binding: Binds,
         order_kind: OrderKind,
         identity: tuple[str, ...],
         served: Sequence[int] | None = None,
@@ -55,6 +61,7 @@ class Split:
         self.filter_identity = filter_identity
         self._identity = identity
         self._served = range(len(rows)) if served is None else served
+        self._is_whole = self._served == range(len(rows))
         self._lock = threading.Lock()
         self._index_of_id: dict[str, int] | None = None
 
@@ -83,6 +90,19 @@ class Split:
         """
         row_index = self.row_of(index)
         return self.binding.bind(self.rows[row_index], index, self._place(row_index))
+
+    def read_many(self, indices: Sequence[int]) -> list[Row]:
+        """The rows that some indices serve, in the order given; for ``bind``."""
+        served = self._served
+        return self.rows.read_many(indices if self._is_whole else [served[index] for index in indices])
+
+    def bind(self, index: int, row: Row) -> Task:
+        """The task at an index, from its row.
+
+        Raises:
+            RowError: The row cannot become a task.
+        """
+        return self.binding.bind(row, index, self._place(self._served[index]))
 
     def row_of(self, index: int) -> int:
         """The row in the files that ``index`` serves."""
@@ -122,22 +142,32 @@ class Split:
             raise self._no_id(task_id)
         return self._index_of_id[task_id]
 
-    def passing(self, where: Where) -> bytearray:
-        """One flag an index: 1 where the task passes. Reads the columns of the filter once.
+    def passing(self, where: Where) -> "NDArray[np.bool_]":
+        """Whether the task at each index passes. Reads the columns of the filter once, and keeps the result on disk.
 
         Args:
             where: Conditions on names in ``binding.public``.
+
+        Raises:
+            SelectionError: A value and its operand cannot be compared.
+            RowError: A value cannot be read.
         """
-        names = where.columns
-        columns = tuple(dict.fromkeys(self.binding.public[name].column for name in names))
-        flags = bytearray(len(self.rows))
-        cells = zip(*(self.rows.column(column) for column in columns), strict=True)
-        for row_index, values in enumerate(self._with_progress(cells, "filter")):
-            row = dict(zip(columns, values, strict=True))
-            flags[row_index] = where.holds(self.binding.public_values(row, names, self._place(row_index)))
-        if isinstance(self._served, range) and len(self._served) == len(flags):
-            return flags
-        return bytearray(flags[row_index] for row_index in self._served)
+        # numpy and pyarrow are not imported before something is filtered.
+        from openenv_tasksets.where_index import index_folder, index_name, kept_rows
+        from openenv_tasksets.where_rows import passing_rows
+
+        def find() -> "NDArray[np.bool_]":
+            return passing_rows(self.rows, self.binding, where, self._place, f"{self.name}: filter")
+
+        few = len(self.rows) < _INDEXED_ROWS or isinstance(self.rows, ListRows)
+        folder = None if few else index_folder()
+        if folder is None:
+            flags = find()
+        else:
+            reads = [[name, self.binding.public[name].how] for name in where.columns]
+            name = index_name([self.rows.fingerprint, where.identity, reads])
+            flags = kept_rows(folder, name, len(self.rows), find)
+        return flags if self._is_whole else flags[list(self._served)]
 
     def _no_id(self, task_id: str) -> TaskNotFound:
         example = f", such as {self.task(0).id!r}" if len(self) else ""
@@ -170,8 +200,15 @@ class Split:
         return RowPlace(self.name, row_index, self.rows.location)
 
     def _with_progress(self, values: Iterable[Value], what: str) -> Iterator[Value]:
+        from tqdm import tqdm
+
         # Only on a terminal, and only once it has taken a second.
         yield from tqdm(values, total=len(self.rows), desc=f"{self.name}: {what}", unit=" rows", delay=1, disable=None)
+
+    @property
+    def served(self) -> Sequence[int]:
+        """The row in the files of each index."""
+        return self._served
 
     @cached_property
     def identity(self) -> str:
@@ -183,10 +220,15 @@ class Split:
             self.filter_identity,
             self.order_kind,
         ]
+        if self.order_kind == "blocks":
+            from openenv_tasksets.loaders.block_order import WINDOW_BLOCKS
+
+            starts = b"".join(start.to_bytes(8, "little") for start in self._block_starts)
+            parts += [WINDOW_BLOCKS, hashlib.blake2b(starts, digest_size=16).hexdigest()]
         return msgspec.json.encode(parts).decode()
 
     @cached_property
-    def order(self) -> Order:
+    def order(self) -> Ordering:
         """The endless stream over this split.
 
         Raises:
@@ -194,4 +236,14 @@ class Split:
         """
         if not len(self):
             raise TaskNotFound(f"split {self.name!r} has no tasks, so it has no positions")
+        if self.order_kind == "blocks":
+            # It imports numpy, which a shuffled or sequential split need not wait for.
+            from openenv_tasksets.loaders.block_order import BlockOrder
+
+            return BlockOrder(len(self), self._block_starts, self.identity)
         return Order(len(self), self.order_kind, self.identity)
+
+    @cached_property
+    def _block_starts(self) -> Sequence[int]:
+        starts = [int(start) for start in self.rows.block_starts]
+        return starts if self._is_whole else block_starts(self._served, starts)

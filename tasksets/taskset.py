@@ -6,24 +6,26 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from openenv_tasksets.binding import compile_binding
-from openenv_tasksets.declaration import Declaration, EnvironmentDeclaration, SplitDeclaration, TaskDeclaration
-from openenv_tasksets.declaration_file import read_declaration
-from openenv_tasksets.declared_splits import check_has_files, declared_splits, local_rows, with_line
-from openenv_tasksets.loaders.errors import DeclarationError, Issue, SplitNotFound, TaskNotFound
-from openenv_tasksets.loaders.order import KINDS, positions
+from openenv_tasksets.declaration import Declaration, EnvironmentDeclaration, SplitDeclaration
+from openenv_tasksets.declared_splits import declared_splits, open_split
+from openenv_tasksets.from_path import read_from_path
+from openenv_tasksets.loaders.errors import SplitNotFound, TaskNotFound
+from openenv_tasksets.loaders.order import positions
 from openenv_tasksets.loaders.reference import DatasetReference, ResolvedReference
 from openenv_tasksets.loaders.rows import ListRows, Rows, RowSource
 from openenv_tasksets.loaders.spelling import nearest
+from openenv_tasksets.loaders.stores import Stores
 from openenv_tasksets.split import Split
 from openenv_tasksets.task import Task
+from openenv_tasksets.taskset_streams import TasksetStreams
 from openenv_tasksets.view import TaskView
 
 if TYPE_CHECKING:
     from openenv_tasksets.loaders.hub import Hub
+    from openenv_tasksets.publish import PushResult
 
 
-class Taskset(Mapping[str, TaskView]):
+class Taskset(TasksetStreams, Mapping[str, TaskView]):
     """The tasks of one environment: a mapping from split name to a view of its tasks.
 
     Made by ``from_hub``, ``from_path`` or ``from_rows``. Immutable and thread-safe; a split's files are fetched
@@ -74,12 +76,14 @@ class Taskset(Mapping[str, TaskView]):
         hub: "Hub | None" = None,
         lock: str | Path | None = None,
         shuffle_seed: int = 0,
+        cache_limit: int | None = None,
     ) -> "Taskset":
         """Open a taskset on the Hub.
 
         A branch or a tag is resolved to a commit once, which is logged with the pin to write instead; whatever
         is read later, by whatever process, is of that commit. A pinned reference makes no request the second
-        time. A split's files are fetched when the split is first used.
+        time. The rows of Parquet files are read where they are, and the files arrive behind the first reads; others
+        are fetched when the split is first used.
 
         Args:
             reference: ``hf://datasets/{namespace/name}/{environment}@{revision}``; see ``loaders.reference``
@@ -93,6 +97,7 @@ class Taskset(Mapping[str, TaskView]):
             hub: Takes the place of ``token``, ``cache_dir`` and ``offline``.
             lock: A ``taskset.lock``; what drifted from it is refused and named.
             shuffle_seed: As in ``from_path``.
+            cache_limit: As in ``from_path``.
 
         Raises:
             ReferenceInvalid: The reference is in no known form, or contradicts what is beside it.
@@ -103,22 +108,23 @@ class Taskset(Mapping[str, TaskView]):
             LockDrift: The repository is not as the lock says.
         """
         # The Hub's library takes a quarter of a second to import.
-        from openenv_tasksets.from_hub import hub_rows, read_from_hub, rows_snapshot, with_choices
+        from openenv_tasksets.from_hub import hub_rows, read_from_hub, with_choices
+        from openenv_tasksets.hidden_repo import with_hidden
         from openenv_tasksets.loaders.hub import Hub
 
         hub = hub or Hub(token=token, cache_dir=cache_dir, offline=offline)
         found = read_from_hub(with_choices(reference, environment, revision), hub)
-        check_has_files(found.environment)
-        snapshot = rows_snapshot(found.environment, hub, found.snapshot)
         if lock is not None:
-            from openenv_tasksets.inventory import snapshot_inventory
             from openenv_tasksets.lock_check import refuse_drift
 
-            refuse_drift(snapshot_inventory(found.declaration, found.environment, snapshot, found.reference), lock)
+            refuse_drift(found.inventory(), lock)
+        stores = Stores.default(cache_limit)
+        rows = hub_rows(found.environment, found.snapshot, stores)
+        declaration, rows = with_hidden(found.declaration, found.environment, rows, hub, stores)
         return cls._declared(
-            found.declaration,
-            found.environment,
-            hub_rows(found.environment, snapshot),
+            declaration,
+            declaration.environment(found.environment.id),
+            rows,
             default_split=split,
             shuffle_seed=shuffle_seed,
             reference=found.reference,
@@ -135,6 +141,7 @@ class Taskset(Mapping[str, TaskView]):
         hub: "Hub | None" = None,
         lock: str | Path | None = None,
         shuffle_seed: int = 0,
+        cache_limit: int | None = None,
     ) -> "Taskset":
         """Open a local taskset; its rows may be on the Hub, where ``dataset.repo_id`` says so.
 
@@ -147,6 +154,8 @@ class Taskset(Mapping[str, TaskView]):
             hub: Where ``dataset.repo_id`` is looked for; None takes the Hub of the environment's variables.
             lock: A ``taskset.lock``; what drifted from it is refused and named.
             shuffle_seed: Another number gives other shuffled orders.
+            cache_limit: Bytes that the row stores of all splits may take together; 0 makes none; None takes
+                ``OPENENV_TASKSETS_CACHE_LIMIT``, else 20 GiB.
 
         Raises:
             DeclarationError: The file is missing or wrong; every mistake with its line.
@@ -155,29 +164,13 @@ class Taskset(Mapping[str, TaskView]):
             SelectionError: No such environment or split.
             LockDrift: The rows or the declaration are not as the lock says.
         """
-        declaration = read_declaration(path)
-        bound = declaration.environment(environment)
-        check_has_files(bound)
-        if data_dir is None and bound.dataset is not None and bound.dataset.repo_id is not None:
-            from openenv_tasksets.from_hub import hub_rows, rows_snapshot
-            from openenv_tasksets.loaders.hub import Hub
+        found = read_from_path(path, environment, data_dir, hub)
+        if lock is not None:
+            from openenv_tasksets.lock_check import refuse_drift
 
-            snapshot = rows_snapshot(bound, hub or Hub())
-            if lock is not None:
-                from openenv_tasksets.inventory import snapshot_inventory
-                from openenv_tasksets.lock_check import refuse_drift
-
-                refuse_drift(snapshot_inventory(declaration, bound, snapshot), lock)
-            rows = hub_rows(bound, snapshot)
-        else:
-            folder = Path(path) if Path(path).is_dir() else Path(path).parent
-            if lock is not None:
-                from openenv_tasksets.inventory import folder_inventory
-                from openenv_tasksets.lock_check import refuse_drift
-
-                root = folder if data_dir is None else Path(data_dir)
-                refuse_drift(folder_inventory(declaration, bound, root), lock)
-            rows = local_rows(bound, folder, data_dir)
+            refuse_drift(found.inventory(), lock)
+        declaration, rows = found.opened(Stores.default(cache_limit))
+        bound = declaration.environment(found.environment.id)
         return cls._declared(declaration, bound, rows, default_split=split, shuffle_seed=shuffle_seed)
 
     @classmethod
@@ -350,6 +343,57 @@ class Taskset(Mapping[str, TaskView]):
         """The columns of the split's files, bound or not."""
         return self.split(split).columns
 
+    def push_to_hub(
+        self,
+        repo_id: str,
+        *,
+        private: bool | None = None,
+        revision: str | None = None,
+        create_pr: bool = False,
+        commit_message: str | None = None,
+        tag: str | None = None,
+        token: str | bool | None = None,
+        hidden_repo: str | None = None,
+        hub: "Hub | None" = None,
+        dry_run: bool = False,
+        allow_secrets: bool = False,
+    ) -> "PushResult":
+        """Push rows, ``environment.yaml`` and the dataset card in one commit; only what changed is uploaded.
+
+        Args:
+            repo_id: ``namespace/name``; created where there is none.
+            private: Whether a new repository is private; None leaves it to the Hub. One that exists must be as said.
+            revision: The branch, created where there is none; None means ``main``.
+            create_pr: Open a pull request instead.
+            commit_message: None writes one.
+            tag: Name for the commit; it must be new, or be there already.
+            token: None takes ``HF_TOKEN``, else that of ``hf auth login``.
+            hidden_repo: A private repository for the columns that only the environment may see.
+            hub: Takes the place of ``token``.
+            dry_run: Only say what would be done.
+            allow_secrets: Push also what looks like a token or a key.
+
+        Raises:
+            TasksetError: As ``publish.push`` and, with ``hidden_repo``, ``publish_hidden.push_hidden``; nothing was
+                pushed then, unless the message says so.
+        """
+        from openenv_tasksets.loaders.hub import Hub
+        from openenv_tasksets.push_to_hub import push_to_hub
+
+        return push_to_hub(
+            self,
+            repo_id,
+            private=private,
+            revision=revision,
+            create_pr=create_pr,
+            commit_message=commit_message,
+            tag=tag,
+            hidden_repo=hidden_repo,
+            hub=hub or Hub(token=token),
+            dry_run=dry_run,
+            allow_secrets=allow_secrets,
+        )
+
     def with_view(self, view: TaskView) -> "Taskset":
         """This taskset with one split narrowed to a view of it: tasks are numbered anew, and rows stay."""
         narrowed = Taskset(
@@ -366,25 +410,4 @@ class Taskset(Mapping[str, TaskView]):
 
     def _open(self, name: str) -> Split:
         declared = next(each for each in self.splits if each.name == name)
-        rows = self._rows[name]()
-        task = self.environment.task or TaskDeclaration()
-        path = f"environments[{self.declaration.environments.index(self.environment)}].task"
-        order_kind = task.order_for(declared)
-        try:
-            if order_kind not in KINDS:
-                unknown = f"order {order_kind!r} cannot be walked yet; use one of: {', '.join(KINDS)}"
-                raise DeclarationError([Issue(f"{path}.order", unknown)])
-            binding = compile_binding(self.environment.task, rows.columns, path)
-        except DeclarationError as exc:
-            raise DeclarationError(
-                [with_line(self.declaration, issue, f"split {name!r}") for issue in exc.issues],
-                self.declaration.source,
-            ) from None
-        return Split(
-            name=name,
-            type=declared.type,
-            rows=rows,
-            binding=binding,
-            order_kind=order_kind,
-            identity=(self.environment.id, self.environment.config_name or "", str(self._shuffle_seed)),
-        )
+        return open_split(self.declaration, self.environment, declared, self._rows[name](), self._shuffle_seed)

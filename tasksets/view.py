@@ -110,7 +110,10 @@ class TaskView(Sequence[Task]):
             if name not in public:
                 raise SelectionError(f"{name!r} is not public{nearest(name, public)}")
         passing = self._split.passing(where)
-        kept = array("q", (place for place, index in enumerate(self._places) if passing[index]))
+        if isinstance(self._places, range):
+            kept = array("q", passing[_slice(self._places)].nonzero()[0].astype("q").tobytes())
+        else:
+            kept = array("q", (place for place, index in enumerate(self._places) if passing[index]))
         return self._picked(kept, f"where {where.identity}")
 
     def finite_pass(self, *, shard_index: int = 0, shard_count: int = 1, tail: Tail = "short") -> "FinitePass":
@@ -172,3 +175,9 @@ def _check_shard(index: int, count: int) -> None:
         raise SelectionError(
             f"shard {index} of {count} does not exist; the index is in [0, count), the count 1 or more"
         )
+
+
+def _slice(places: range) -> slice:
+    """The slice that takes the members at these places."""
+    stop = places.stop if places.stop >= 0 else None
+    return slice(places.start, stop, places.step) if places else slice(0, 0)

@@ -1,11 +1,10 @@
 """A declarative filter on public columns: ``{"level": {">=": 3}, "topic": ["algebra", "geometry"]}``."""
 
+import json
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
-
-import msgspec
 
 from openenv_tasksets.loaders.errors import SelectionError
 
@@ -81,6 +80,10 @@ class Where:
         """The columns that the conditions read, each once."""
         return tuple(dict.fromkeys(condition.column for condition in self.conditions))
 
+    def of(self, column: str) -> tuple[Condition, ...]:
+        """The conditions on one column."""
+        return tuple(condition for condition in self.conditions if condition.column == column)
+
     @property
     def identity(self) -> str:
         """Canonical text: equal filters, however they were written, have the same."""
@@ -100,6 +103,6 @@ def _condition(column: str, comparison: str, operand: Any) -> Condition:
 
 
 def _canonical(condition: Condition) -> str:
-    return msgspec.json.encode(
-        [condition.column, condition.comparison, condition.operand], enc_hook=repr, order="deterministic"
-    ).decode()
+    # Not msgspec: it writes NaN as null, and has no form for lone surrogates and integers beyond 64 bits.
+    parts = [condition.column, condition.comparison, condition.operand]
+    return json.dumps(parts, default=repr, sort_keys=True, separators=(",", ":"))

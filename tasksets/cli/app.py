@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from openenv_tasksets.cli.cache import cache
 from openenv_tasksets.cli.console import say, write
 from openenv_tasksets.cli.diff import diff
 from openenv_tasksets.cli.export import export
@@ -33,7 +34,7 @@ Exit codes:
     2  a command line that cannot be understood
     3  a bug in this program, with its traceback
     4  run: some episodes ended in an error
-    5  diff: some task differs
+    5  diff, verify: some task differs
   130  interrupted
 """
 
@@ -54,7 +55,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=_EPILOG,
 )
-for _command in (init, validate, show, serve, run, push, verify, export, lock, diff, schema):
+for _command in (init, validate, show, serve, run, push, verify, export, lock, diff, cache, schema):
     app.command(no_args_is_help=_command is not schema)(_command)
 
 

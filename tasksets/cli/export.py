@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from openenv_tasksets.cli.options import AllowExecution, AllowSecret, EnvironmentId, TasksetTarget
+from openenv_tasksets.cli.options import AllowExecution, AllowSecret, EnvironmentId, TasksetTarget, Wheels
 
 _Space = Annotated[
     Path | None, typer.Option("--space", metavar="DIR", help="Write a Space for the Hub into this folder.")
@@ -14,10 +14,6 @@ _Docker = Annotated[
     Path | None,
     typer.Option("--docker", metavar="DIR", help="Write a project for any container runtime into this folder."),
 ]
-_Wheels = Annotated[
-    list[Path] | None,
-    typer.Option("--wheel", metavar="FILE", help="A wheel to install, of a package that no index has; repeatable."),
-]
 
 
 def export(
@@ -25,7 +21,7 @@ def export(
     space: _Space = None,
     docker: _Docker = None,
     environment: EnvironmentId = None,
-    wheel: _Wheels = None,
+    wheel: Wheels = None,
     allow_execution: AllowExecution = None,
     allow_secret: AllowSecret = None,
 ) -> None:

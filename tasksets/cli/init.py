@@ -10,6 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from openenv_tasksets.draft import Draft, Line
+    from openenv_tasksets.loaders.hub import Hub
     from openenv_tasksets.loaders.rows import Rows
 
 FILE_NAME = "environment.yaml"
@@ -55,7 +56,7 @@ def init(
 
     if environment_id is not None:
         _check_id(environment_id)
-    dataset = _hub_dataset(source, config) if _is_reference(source) else _folder_dataset(Path(source), config)
+    dataset = hub_dataset(source, config) if _is_reference(source) else _folder_dataset(Path(source), config)
     target = None if output == "-" else Path(output or dataset.folder / FILE_NAME)
     if target is not None and target.exists() and not force:
         raise TasksetError(f"{target} exists; --force overwrites it, --output - prints the draft")
@@ -168,12 +169,23 @@ def _folder_dataset(path: Path, config: str | None) -> Dataset:
     return Dataset(path.resolve().name, path, {name: open_rows(path, names) for name, names in files.items()})
 
 
-def _hub_dataset(source: str, config: str | None) -> Dataset:
+def hub_dataset(source: str, config: str | None, hub: "Hub | None" = None) -> Dataset:
+    """A dataset on the Hub, of which the first file of each split is fetched.
+
+    Args:
+        source: Its reference; a branch is resolved once, and its commit is the draft's pin.
+        config: The dataset card's config; None is its default one.
+        hub: None takes the Hub of the environment's variables.
+
+    Raises:
+        HubError: There is no such dataset or revision, or no answer.
+        SourceError: There are no row files, or they cannot be read.
+    """
     from openenv_tasksets.loaders.hub import Hub
     from openenv_tasksets.loaders.reference import DatasetReference
     from openenv_tasksets.loaders.snapshot import Snapshot
 
-    snapshot = Snapshot.at(Hub(), DatasetReference.parse(source))
+    snapshot = Snapshot.at(hub or Hub(), DatasetReference.parse(source))
     splits = {name: snapshot.open_rows(names[:1]) for name, names in snapshot.split_files(config).items()}
     name = snapshot.repo_id.split("/")[1]
     origin = (

@@ -43,6 +43,10 @@ def lock(
     made, tasks = make_lock(inventory)
     write_lock(output, made, tasks)
     say(
-        f"wrote {output} and {tasks_path(output).name}: {made.totals.tasks:,} tasks of {made.environment} "
-        f"in {made.totals.files:,} files"
+        f"wrote {output} and {tasks_path(output).name}: {_counted(made.totals.tasks, 'task')} of {made.environment} "
+        f"in {_counted(made.totals.files, 'file')}"
     )
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from openenv_tasksets.cli.options import DataDir
+from openenv_tasksets.cli.options import AllowExecution, AllowSecret, DataDir, Wheels
 
 if TYPE_CHECKING:
+    from openenv_tasksets.consent import Consent
     from openenv_tasksets.declaration import Declaration
+    from openenv_tasksets.loaders.hub_space import PushedSpace
     from openenv_tasksets.publish import PushResult
     from openenv_tasksets.taskset import Taskset
 
@@ -17,7 +19,12 @@ _SIGNS = {"add": "+", "change": "~", "delete": "-", "same": "="}
 
 def push(
     path: Annotated[
-        Path, typer.Argument(metavar="PATH", help="A folder with environment.yaml, or that file.", show_default=False)
+        str,
+        typer.Argument(
+            metavar="PATH",
+            help="A folder with environment.yaml, or that file; with --space also a reference to the Hub.",
+            show_default=False,
+        ),
     ],
     repo_id: Annotated[
         str,
@@ -45,6 +52,13 @@ def push(
     allow_secrets: Annotated[
         bool, typer.Option("--allow-secrets", help="Push also what looks like a token or a key.")
     ] = False,
+    space: Annotated[
+        bool,
+        typer.Option("--space", help="Push a Space that serves the taskset, as export --space writes it, to REPO."),
+    ] = False,
+    wheel: Wheels = None,
+    allow_execution: AllowExecution = None,
+    allow_secret: AllowSecret = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Push a taskset to the Hub in one commit: its rows as Parquet, environment.yaml and the card.
@@ -52,11 +66,17 @@ def push(
     Only what changed is uploaded. Rows that live in another repository stay there. A file starts with + where it
     is new, ~ where it changes, - where it goes, = where it stays.
     """
+    from openenv_tasksets.consent import Consent
     from openenv_tasksets.declaration_file import read_declaration
     from openenv_tasksets.publish import push as push_all
     from openenv_tasksets.push_to_hub import push_to_hub
     from openenv_tasksets.taskset import Taskset
 
+    if space:
+        _refuse_with_space(data_dir, revision, create_pr, tag, hidden_repo, dry_run, allow_secrets)
+        consent = Consent(frozenset(allow_execution or ()), frozenset(allow_secret or ()))
+        _push_space(path, repo_id, environment, private, message, tuple(wheel or ()), consent, as_json)
+        return
     options: dict[str, Any] = {
         "private": private,
         "revision": revision,
@@ -79,8 +99,54 @@ def push(
         _write(result, dry_run)
 
 
+def _refuse_with_space(
+    data_dir: Path | None,
+    revision: str | None,
+    create_pr: bool,
+    tag: str | None,
+    hidden_repo: str | None,
+    dry_run: bool,
+    allow_secrets: bool,
+) -> None:
+    given = {
+        "--data-dir": data_dir,
+        "--revision": revision,
+        "--create-pr": create_pr,
+        "--tag": tag,
+        "--hidden-repo": hidden_repo,
+        "--dry-run": dry_run,
+        "--allow-secrets": allow_secrets,
+    }
+    if names := [name for name, value in given.items() if value]:
+        raise typer.BadParameter(f"{', '.join(names)} does not go with it", param_hint="--space")
+
+
+def _push_space(
+    target: str,
+    repo_id: str,
+    environment: str | None,
+    private: bool | None,
+    message: str | None,
+    wheels: tuple[Path, ...],
+    consent: "Consent",
+    as_json: bool,
+) -> None:
+    from openenv_tasksets.cli.console import say
+    from openenv_tasksets.export import export_project
+    from openenv_tasksets.push_space import push_space
+
+    project = export_project(target, environment=environment, consent=consent, wheels=wheels, space=True)
+    pushed = push_space(project, repo_id, private=private, commit_message=message)
+    if as_json:
+        _write_json(pushed)
+    elif pushed.changed:
+        say(f"pushed: {pushed.url}")
+    else:
+        say(f"nothing to push: {pushed.url} has it all")
+
+
 def _tasksets(
-    declaration: "Declaration", path: Path, repo_id: str, environment: str | None, data_dir: Path | None
+    declaration: "Declaration", path: str, repo_id: str, environment: str | None, data_dir: Path | None
 ) -> "list[Taskset]":
     """The environments whose rows are beside the file."""
     from openenv_tasksets.publish_plan import is_at_home
@@ -92,7 +158,7 @@ def _tasksets(
     ]
 
 
-def _write_json(result: "PushResult") -> None:
+def _write_json(result: "PushResult | PushedSpace") -> None:
     import json
     from dataclasses import asdict
 

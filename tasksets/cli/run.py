@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from openenv_tasksets.cli.console import cell, ignored_keys, say, write
-from openenv_tasksets.cli.options import TARGET_HELP, Conditions, DataDir, EnvironmentId, SplitName
+from openenv_tasksets.cli.options import TARGET_HELP, CacheLimit, Conditions, DataDir, EnvironmentId, SplitName
 
 if TYPE_CHECKING:
     from openenv_tasksets.endpoint import Endpoint
@@ -117,6 +117,7 @@ def run(
     as_json: _AsJson = False,
     environment: EnvironmentId = None,
     data_dir: DataDir = None,
+    cache_limit: CacheLimit = None,
     allow_execution: _AllowExecution = None,
     allow_secret: _AllowSecret = None,
 ) -> None:
@@ -135,7 +136,7 @@ def run(
     else:
         from openenv_tasksets.open_taskset import open_taskset
 
-        taskset = open_taskset(target, environment=environment, data_dir=data_dir)
+        taskset = open_taskset(target, environment=environment, data_dir=data_dir, cache_limit=cache_limit)
         for line in ignored_keys(taskset.declaration):
             say(line)
         playable, indices = _local(taskset, split, where, shuffle, allow_execution, allow_secret)

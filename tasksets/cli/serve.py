@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from openenv_tasksets.cli.options import TARGET_HELP, AllowExecution, AllowSecret, Conditions, DataDir, SplitName
+from openenv_tasksets.cli.options import (
+    TARGET_HELP,
+    AllowExecution,
+    AllowSecret,
+    CacheLimit,
+    Conditions,
+    DataDir,
+    SplitName,
+)
 
 if TYPE_CHECKING:
     from openenv_tasksets.consent import Consent
@@ -155,6 +163,7 @@ def serve(
     transport: _Transport = "fast",
     log_format: _LogFormat = "text",
     mode: _Mode = "simulation",
+    cache_limit: CacheLimit = None,
     allow_execution: AllowExecution = None,
     allow_secret: AllowSecret = None,
     allow_remote: _AllowRemote = False,
@@ -190,7 +199,7 @@ def serve(
         max_rate=max_rate or None,
     )
     consent = Consent(frozenset(allow_execution or ()), frozenset(allow_secret or ()))
-    tasksets = _open(targets, environment or (), data_dir, split, shuffle_seed, where or (), say)
+    tasksets = _open(targets, environment or (), data_dir, split, shuffle_seed, where or (), cache_limit, say)
     hosts = [_host(taskset, settings, consent) for taskset in tasksets]
     app = create_app(hosts, mode=mode)
 
@@ -254,6 +263,7 @@ def _open(
     split: str | None,
     shuffle_seed: int,
     where: Sequence[str],
+    cache_limit: int | None,
     say: Callable[[str], object],
 ) -> list["Taskset"]:
     """The tasksets of the wanted environments, in the order of the files."""
@@ -272,7 +282,14 @@ def _open(
             raise SelectionError(f"no environment {name!r}{nearest(name, offered)}")
     return [
         narrow_all(
-            open_taskset(one.target, environment=name, split=split, data_dir=data_dir, shuffle_seed=shuffle_seed),
+            open_taskset(
+                one.target,
+                environment=name,
+                split=split,
+                data_dir=data_dir,
+                shuffle_seed=shuffle_seed,
+                cache_limit=cache_limit,
+            ),
             where,
         )
         for one in declared

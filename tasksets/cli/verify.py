@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from openenv_tasksets.cli.diff import DIFFERENT
+
 
 def verify(
     reference: Annotated[
@@ -22,7 +24,7 @@ def verify(
     """Compare hidden columns with the commitments to them, task by task.
 
     It takes a token that may read the private repository. An old revision of the public one proves that nothing was
-    changed since; each task that was is printed.
+    changed since; each task that was is printed, and the exit code is 5.
     """
     from openenv_tasksets.cli.console import say, write
     from openenv_tasksets.hidden_repo import verify as verify_reference
@@ -33,4 +35,4 @@ def verify(
             write(f"{word}: {split} {task_id}")
     say(f"{found.checked:,} tasks compared: {len(found.changed):,} changed, {len(found.missing):,} missing")
     if not found.holds:
-        raise typer.Exit(1)
+        raise typer.Exit(DIFFERENT)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from loopback_hub import LoopbackHub
+from whole_cache import assert_cache_is_whole
 
 from openenv_tasksets.loaders.errors import (
     HubUnavailable,
@@ -42,16 +43,6 @@ def open_hub(server, **options):
 
 def paths(server):
     return [request.path.partition("?")[0] for request in server.requests]
-
-
-def assert_cache_is_whole(server):
-    """Every file of the cache is what its name says, and nothing half is left."""
-    for blob in server.cache_dir.glob("*/blobs/*"):
-        content = blob.read_bytes()
-        git = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
-        assert blob.name in (git, hashlib.sha256(content).hexdigest())
-    for link in server.cache_dir.glob("*/snapshots/**/*"):
-        assert link.exists()
 
 
 def corrupt(server, path, content):
@@ -177,7 +168,7 @@ class TestDownload:
         wanted = [f"rows/{n}.parquet" for n in range(20)]
         folder = open_hub(server).download_many(REPO, commit, [*wanted, wanted[0]])
         assert [(folder / path).read_bytes()[0] for path in wanted] == list(range(20))
-        assert_cache_is_whole(server)
+        assert_cache_is_whole(server, server.cache_dir)
 
     def test_a_cache_that_cannot_be_written_is_named(self, server, tmp_path):
         (tmp_path / "datasets--acme--words").write_text("in the way")
@@ -195,7 +186,7 @@ class TestContent:
         assert list(server.cache_dir.glob("*/blobs/*")) == []
         corrupt(server, path, FILES[path])
         assert open_hub(server).download(REPO, commit, path).read_bytes() == FILES[path]
-        assert_cache_is_whole(server)
+        assert_cache_is_whole(server, server.cache_dir)
 
     def test_a_byte_flipped_once_is_fetched_again(self, server):
         commit = server.head(REPO)
@@ -348,8 +339,9 @@ def test_endpoint_home_token_and_offline_are_taken_from_the_hubs_own_variables(s
 
 
 INTERRUPTED = """
-import sys
+import signal, sys
 from openenv_tasksets.loaders.hub import Hub
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 hub = Hub()
 try:
     hub.download("acme/words", sys.argv[1], "data/large.parquet")
@@ -382,7 +374,7 @@ class TestPassingFaults:
         hub = open_hub(server)
         assert hub.download(REPO, server.head(REPO), LARGE).read_bytes() == FILES[LARGE]
         assert server.fired == 1
-        assert_cache_is_whole(server)
+        assert_cache_is_whole(server, server.cache_dir)
 
     @pytest.mark.parametrize("how", ["429", "500", "reset", "cut", "lost-answer"])
     def test_so_is_a_commit_and_a_page_of_files(self, server, how):
@@ -428,7 +420,7 @@ class TestPassingFaults:
         server.reset_log()
         open_hub(server).download_many(REPO, commit, wanted)
         assert 0 < sum(request.origin == "cdn" for request in server.requests) < 12
-        assert_cache_is_whole(server)
+        assert_cache_is_whole(server, server.cache_dir)
 
 
 @pytest.fixture

@@ -33,6 +33,7 @@ def test_columns_are_read_from_the_footer_alone(server):
     server.reset_log()
     assert column_names(open_hub(server), REPO, commit, "x.parquet") == ("question", "answer", "pad")
     assert sum(request.bytes_out for request in server.requests) < 200_000
+    assert {request.origin: request.authorized for request in server.requests} == {"api": True, "cdn": False}
 
 
 def test_what_is_no_parquet_or_not_there_is_said(server):

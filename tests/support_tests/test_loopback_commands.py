@@ -103,6 +103,24 @@ def test_the_command_uploads_and_downloads(hub, run, tmp_path):
     assert (tmp_path / "back/b.txt").read_text() == "b"
 
 
+def test_the_command_manages_repositories_and_references(hub, run):
+    of_dataset = (REPO, "--type", "dataset")
+    run(*hf("repos", "create", *of_dataset, "--public"))
+    hub.commit(REPO, {"a.txt": b"a", "b.txt": b"b"})
+    first = hub.head(REPO)
+    run(*hf("repos", "tag", "create", REPO, "v1", "--type", "dataset"))
+    run(*hf("repos", "branch", "create", REPO, "dev", "--type", "dataset"))
+    run(*hf("repos", "delete-files", REPO, "b.txt", "--type", "dataset"))
+    assert "a.txt" in hub.files(REPO)
+    assert "b.txt" not in hub.files(REPO)
+    assert (hub.head(REPO, "v1"), hub.head(REPO, "dev")) == (first, first)
+    assert "v1" in run(*hf("repos", "tag", "list", *of_dataset))
+    run(*hf("repos", "settings", *of_dataset, "--private"))
+    assert hub.snapshot()[f"datasets/{REPO}"]["private"]
+    run(*hf("repos", "delete", *of_dataset, "--yes"))
+    assert hub.snapshot() == {}
+
+
 def test_the_environment_leads_to_this_hub_alone(hub, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "another")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")

@@ -184,6 +184,10 @@ class TestHub:
         paths = (request.path for request in server.requests if request.origin == "api" and "/resolve/" in request.path)
         return Counter(path.split("/")[-1] for path in paths if ".parquet" in path)
 
+    def received(self, server):
+        """Bytes of row files that were sent."""
+        return sum(request.bytes_out for request in server.requests if request.origin == "cdn")
+
     def commits(self, server, environment=ENVIRONMENT):
         """Two commits of 16 files: one is edited, one is removed, one is added."""
         files = [[row(f"{number}-{place}") for place in range(3)] for number in range(16)]
@@ -209,6 +213,21 @@ class TestHub:
             "train-00015-of-00016.parquet",
             "train-00099-of-00016.parquet",
         }
+        old, new = (server.files(REPO, commit) for commit in (first, second))
+        changed = [files[path] for files in (old, new) for path in files if old.get(path) != new.get(path)]
+        assert self.received(server) == sum(len(content) for content in changed if content.startswith(b"PAR1"))
+
+    def test_a_lock_of_another_commit_fetches_only_what_is_new(self, server, hub, tmp_path):
+        first, second = self.commits(server)
+        write_lock(tmp_path / "first.lock", *make_lock(open_inventory(f"{REPO}@{first}", hub=hub)))
+        server.reset_log()
+        write_lock(tmp_path / "second.lock", *make_lock(open_inventory(f"{REPO}@{second}", hub=hub)))
+        old, new = (server.files(REPO, commit) for commit in (first, second))
+        assert self.received(server) == sum(len(content) for path, content in new.items() if old.get(path) != content)
+        server.reset_log()
+        found = diff(open_source(tmp_path / "first.lock"), open_source(tmp_path / "second.lock"))
+        assert (len(found.added), len(found.removed), len(found.changed)) == (1, 3, 1)
+        assert server.requests == []
 
     def test_commits_with_equal_rows_fetch_none(self, server, hub):
         _, second = self.commits(server)

@@ -10,13 +10,18 @@ from loopback_hub import LoopbackHub
 
 from openenv_tasksets.commitment import commitment
 from openenv_tasksets.declaration import Declaration
-from openenv_tasksets.from_hub import hub_rows, read_from_hub
-from openenv_tasksets.hidden_repo import verify, with_hidden
-from openenv_tasksets.loaders.errors import HubError, SourceError
+from openenv_tasksets.diff import diff, open_source
+from openenv_tasksets.from_hub import read_from_hub
+from openenv_tasksets.hidden_repo import verify
+from openenv_tasksets.loaders.errors import HubError, SelectionError, SourceError
 from openenv_tasksets.loaders.hub import Hub
 from openenv_tasksets.loaders.reference import DatasetReference
+from openenv_tasksets.lock import make_lock, write_lock
+from openenv_tasksets.lock_check import LockDrift, refuse_drift
+from openenv_tasksets.open_inventory import open_inventory
 from openenv_tasksets.publish import push
 from openenv_tasksets.publish_hidden import push_hidden
+from openenv_tasksets.task_diff import TaskDiff, TaskName
 from openenv_tasksets.taskset import Taskset
 
 PUBLIC, PRIVATE = "acme/sums", "acme/sums-answers"
@@ -75,10 +80,7 @@ def read(server, repo_id, revision="main"):
 
 def joined(hub, repo_id=PUBLIC):
     """The taskset as a reader has it."""
-    found = read_from_hub(DatasetReference.parse(repo_id), hub)
-    opened = hub_rows(found.environment, found.snapshot)
-    declaration, opened = with_hidden(found.declaration, found.environment, opened, hub)
-    return Taskset(declaration, declaration.environments[0], taskset().splits, opened)
+    return Taskset.from_hub(repo_id, hub=hub)
 
 
 class TestPush:
@@ -125,7 +127,10 @@ class TestPush:
     def test_a_dry_run_writes_nothing(self, server, hub):
         result = push_hidden(taskset(), PUBLIC, PRIVATE, hub=hub, dry_run=True)
         assert result.changed
+        assert result.notes == (f"hidden columns (answer, notes) go to {PRIVATE}",)
         assert server.snapshot() == {}
+        result = push_hidden(taskset(), PUBLIC, PRIVATE, hub=hub)
+        assert result.notes == (f"hidden columns (answer, notes) are in {PRIVATE}@{server.head(PRIVATE)[:7]}",)
 
     def test_a_private_repository_that_is_public_is_refused(self, server, hub):
         server.create_repo(PRIVATE)
@@ -150,6 +155,38 @@ class TestPush:
         assert verify(PUBLIC, hub=hub).holds
         push_hidden(taskset(changed), PUBLIC, PRIVATE, hub=hub)
         assert joined(hub)["train"][0].hidden.reveal() == {"answer": 7}
+
+    def test_columns_of_json_text_are_decoded_where_they_are_bound_and_no_matter_elsewhere(self, server, hub):
+        declared = json.loads(json.dumps(DECLARATION))
+        task = declared["environments"][0]["task"]
+        task |= {"json": ["notes", "topic"], "public": ["topic.name"], "reset": {**task["reset"], "notes": "notes"}}
+        given = [{**row, "notes": '{"why": "secret"}', "topic": '{"name": "t"}'} for row in rows()]
+        whole = Taskset.from_rows({"train": given}, Declaration.model_validate(declared))
+        push_hidden(whole, PUBLIC, PRIVATE, hub=hub)
+        assert list(joined(hub)["train"]) == list(whole["train"])
+        shown = joined(open_hub(server, token=False))["train"][1]
+        assert (shown.public, shown.hidden.reveal()) == (whole["train"][1].public, {})
+
+    def test_files_that_the_author_names_hold_both_halves_and_are_not_named_in_public(self, server, hub, tmp_path):
+        declared = json.loads(json.dumps(DECLARATION))
+        declared["environments"][0]["dataset"] = {"data_files": {"held": "all.jsonl"}}
+        (tmp_path / "environment.yaml").write_text(json.dumps(declared))
+        (tmp_path / "all.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows()))
+        whole = Taskset.from_path(tmp_path)
+        assert push_hidden(whole, PUBLIC, PRIVATE, hub=hub).changed
+        assert "all.jsonl" not in server.files(PUBLIC)
+        assert list(joined(hub)["held"]) == list(whole["held"])
+        assert not push_hidden(whole, PUBLIC, PRIVATE, hub=hub).changed
+
+    def test_a_lock_beside_the_declaration_stays_there(self, server, hub, tmp_path):
+        """Its hashes cover hidden values: an answer of few possible ones could be found by trying."""
+        (tmp_path / "environment.yaml").write_text(json.dumps(DECLARATION))
+        (tmp_path / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows()))
+        write_lock(tmp_path / "taskset.lock", *make_lock(open_inventory(tmp_path)))
+        result = push_hidden(Taskset.from_path(tmp_path), PUBLIC, PRIVATE, hub=hub)
+        assert result.notes[0] == "taskset.lock is not pushed: the hashes of its tasks cover hidden values"
+        for repo_id in (PUBLIC, PRIVATE):
+            assert not [path for path in server.files(repo_id) if "lock" in path]
 
 
 class TestNeverPublic:
@@ -198,11 +235,55 @@ class TestRead:
             caplog.records[-1].getMessage().partition("token ")[2].partition(";")[0],
         )
 
+    def test_a_position_is_the_same_task_for_who_has_the_token_and_for_who_has_not(self, server, hub):
+        shown = joined(open_hub(server, token=False))
+        assert [joined(hub).locate("train", n) for n in range(15)] == [shown.locate("train", n) for n in range(15)]
+
+    def test_pinned_a_second_use_makes_no_request(self, server, hub):
+        pin = str(joined(hub).reference)
+        first = list(joined(hub, pin)["train"])
+        server.reset_log()
+        assert list(joined(hub, pin)["train"]) == first
+        assert server.requests == []
+
+    def test_offline_it_is_what_could_be_read_online(self, server, hub, caplog):
+        nobody = open_hub(server, token=False)
+        for online, hidden in ((hub, {"answer": 1003}), (nobody, {})):
+            joined(online).task("train", 0)
+            offline = Hub(server.endpoint, token=False, cache_dir=online.cache_dir, offline=True)
+            server.reset_log()
+            assert joined(offline)["train"][3].hidden.reveal() == hidden
+            assert server.requests == []
+        assert f"offline and without the hidden columns in {PRIVATE}" in caplog.records[-1].getMessage()
+
+    def test_a_hub_that_does_not_answer_is_not_taken_for_a_refusal(self, server, hub):
+        server.fail("500", every=True, matching=lambda request: PRIVATE in request.path)
+        with pytest.raises(HubError, match=f"the files of {PRIVATE}.* gives no usable answer"):
+            joined(hub)
+
+    def test_a_copy_of_the_public_half_in_a_folder_is_joined_too(self, server, hub, tmp_path):
+        for path, content in server.files(PUBLIC).items():
+            (tmp_path / path).parent.mkdir(exist_ok=True)
+            (tmp_path / path).write_bytes(content)
+        assert list(Taskset.from_path(tmp_path, hub=hub)["train"]) == list(taskset()["train"])
+        shown = Taskset.from_path(tmp_path, hub=open_hub(server, token=False))["train"]
+        assert (shown[3].visible, shown[3].hidden.reveal()) == ({"prompt": "3?"}, {})
+
+    def test_a_declaration_elsewhere_may_bind_both_halves(self, server, hub, tmp_path):
+        public, private = server.head(PUBLIC), server.head(PRIVATE)
+        declared = json.loads(json.dumps(DECLARATION))
+        declared["environments"][0]["dataset"] = {
+            "repo_id": PUBLIC,
+            "revision": public,
+            "hidden": {"repo_id": PRIVATE, "revision": private},
+        }
+        (tmp_path / "environment.yaml").write_text(json.dumps(declared))
+        assert list(Taskset.from_path(tmp_path, hub=hub)["train"]) == list(taskset()["train"])
+
     def test_columns_are_joined_one_by_one_and_by_id(self, hub):
         split = joined(hub).split("train")
         assert split.columns == ("key", "question", "topic", "answer", "notes")
         assert list(split.rows.column("answer")) == [1000 + n for n in range(5)]
-        assert split.rows.fingerprint
         assert split.rows.location(3).endswith("row 3")
 
     def test_joined_again_they_are_not_published_by_mistake(self, server, hub):
@@ -229,6 +310,39 @@ class TestRead:
         with pytest.raises(SourceError, match="row 0: the hidden row beside it is that of another task"):
             joined(hub).task("train", 0)
         assert pinned != server.head(PRIVATE)
+
+
+class TestLockAndDiff:
+    """Commitments stand for hidden values, and need no token."""
+
+    @pytest.fixture(autouse=True)
+    def _pushed(self, server, hub):
+        push_hidden(taskset(), PUBLIC, PRIVATE, hub=hub)
+
+    def test_a_changed_answer_is_a_changed_task_and_a_lock_says_so(self, server, hub, tmp_path):
+        first = server.head(PUBLIC)
+        nobody = open_hub(server, token=False)
+        lock = tmp_path / "taskset.lock"
+        write_lock(lock, *make_lock(open_inventory(PUBLIC, hub=nobody)))
+        refuse_drift(open_inventory(PUBLIC, hub=hub), lock, deep=True)
+        assert Taskset.from_hub(PUBLIC, hub=hub, lock=lock).num_tasks("train") == 5
+        changed = rows()
+        changed[2]["answer"] = 7
+        push_hidden(taskset(changed), PUBLIC, PRIVATE, hub=hub)
+        found = diff(*(open_source(f"{PUBLIC}@{revision}", hub=nobody) for revision in (first, "main")))
+        assert found == TaskDiff(changed=(TaskName("train", "k2"),))
+        assert diff(open_source(lock), open_source(PUBLIC, hub=nobody)) == found
+        with pytest.raises(LockDrift, match="task train: k2: changed"):
+            refuse_drift(open_inventory(PUBLIC, hub=hub), lock, deep=True)
+        assert not any(
+            PRIVATE in request.path for request in server.requests if request.origin == "api" and not request.authorized
+        )
+
+    def test_a_side_without_commitments_cannot_be_compared(self, hub, tmp_path):
+        (tmp_path / "environment.yaml").write_text(json.dumps(DECLARATION))
+        (tmp_path / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows()))
+        with pytest.raises(SelectionError, match="one side has its hidden columns in a private repository"):
+            diff(open_source(tmp_path), open_source(PUBLIC, hub=hub))
 
 
 class TestVerify:

@@ -52,7 +52,7 @@ class GuessNumber:
         if action.do == "raise":
             raise ValueError(f"the number is {self._number}")
         if action.do == "sleep":
-            time.sleep(0.5)
+            time.sleep(30)
         reward = float("nan") if action.number == 13 else float(action.number == self._number)
         return {"hint": "done", "reward": reward, "done": action.number == self._number}
 
@@ -69,7 +69,7 @@ TASK = {
     "reset": {"number": "number", "hint": "hint"},
     "visible": ["hint"],
     "difficulty": "tier",
-    "limits": {"max_steps": 3, "episode_seconds": 0.3},
+    "limits": {"max_steps": 3, "episode_seconds": 2},
 }
 
 

@@ -64,7 +64,9 @@ class TestAgain:
         )
         taskset = Taskset.from_hub("acme/other", hub=hub)
         back = do_push(taskset, hub, "acme/other")
-        assert actions(back) == {"README.md": "add", "environment.yaml": "same"}
+        kept = ("environment.yaml", "train/x.parquet", "test/x.parquet")
+        assert actions(back) == {"README.md": "add", **dict.fromkeys(kept, "same")}
+        assert not uploads(server)
         assert tasks(Taskset.from_hub("acme/other", hub=hub)) == tasks(taskset)
         do_push(taskset, hub)
         assert server.files(REPO)[TRAIN] == mine
@@ -194,6 +196,15 @@ class TestCard:
         )
         do_push(Taskset.from_hub("acme/other", hub=hub), hub)
         assert front(server)["license"] == "apache-2.0"
+
+    def test_a_link_does_not_publish_the_user_s_other_files(self, server, hub, folder, tmp_path):
+        (tmp_path / "private.txt").write_text("private")
+        (folder / "taskset.lock").symlink_to(tmp_path / "private.txt")
+        do_push(Taskset.from_path(folder), hub)
+        assert not [path for path, content in server.files(REPO).items() if content == b"private"]
+        (folder / "README.md").symlink_to(tmp_path / "private.txt")
+        with pytest.raises(SourceError, match="README.md: is a link that leads outside the folder"):
+            do_push(Taskset.from_path(folder), hub)
 
     def test_a_card_that_the_hub_refuses_is_an_error_before_anything_is_uploaded(self, server, hub, folder):
         server.create_repo(REPO)

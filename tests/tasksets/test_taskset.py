@@ -10,6 +10,7 @@ import pytest
 from loopback_hub import LoopbackHub
 
 from openenv_tasksets.declaration import Declaration
+from openenv_tasksets.loaders.block_order import BlockOrder
 from openenv_tasksets.loaders.errors import (
     DeclarationError,
     RowError,
@@ -322,13 +323,25 @@ def test_rows_made_by_code_cannot_come_from_a_folder(tmp_path: Path) -> None:
         Taskset.from_path(tmp_path)
 
 
-def test_an_order_that_cannot_be_walked_is_refused_with_its_line(folder: Path) -> None:
+def test_a_split_may_be_ordered_by_blocks(folder: Path) -> None:
     (folder / "environment.yaml").write_text(YAML.replace("      id: key", "      id: key\n      order: blocks"))
+    taskset = Taskset.from_path(folder)
+    for name in taskset:
+        order = taskset.split(name).order
+        assert isinstance(order, BlockOrder)
+        size = taskset.num_tasks(name)
+        assert sorted(taskset.locate(name, position)[1] for position in range(size, 2 * size)) == list(range(size))
+
+
+def test_an_order_of_a_split_that_only_the_files_could_tell_is_refused(folder: Path) -> None:
+    (folder / "environment.yaml").write_text(
+        YAML.replace("      id: key", "      id: key\n      order: {tets: shuffled}")
+    )
     with pytest.raises(DeclarationError) as caught:
-        Taskset.from_path(folder).task("test", 0)
+        Taskset.from_path(folder)
     (issue,) = caught.value.issues
-    assert (issue.path, issue.line) == ("environments[0].task.order", 6)
-    assert "order 'blocks' cannot be walked yet; use one of: shuffled, sequential" in issue.message
+    assert (issue.path, issue.line) == ("environments[0].task.order.tets", 6)
+    assert issue.message == "no split 'tets'; did you mean 'test'? There are: 'train', 'test'"
 
 
 def test_a_drafted_block_can_be_pasted(tmp_path: Path) -> None:

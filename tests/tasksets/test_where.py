@@ -56,7 +56,20 @@ def test_the_order_of_a_set_does_not_matter(values: list[Any], random: Any) -> N
 
 
 def test_different_filters_have_different_identities() -> None:
-    filters = [{"x": 1}, {"x": "1"}, {"y": 1}, {"x": [1]}, {"x": {"!=": 1}}, {"x": True}]
+    filters: list[dict[str, Any]] = [
+        {"x": 1},
+        {"x": "1"},
+        {"y": 1},
+        {"x": [1]},
+        {"x": {"!=": 1}},
+        {"x": True},
+        {"x": None},
+        {"x": float("nan")},
+        {"x": float("inf")},
+        {"x": 2**70},
+        {"x": "\ud800"},
+        {"x": b"1"},
+    ]
     assert len({Where.parse(each).identity for each in filters}) == len(filters)
 
 

@@ -7,10 +7,12 @@ from typing import Literal, TypeAlias, get_args
 
 from loopback_hub.request_log import RequestRecord
 
-FaultKind: TypeAlias = Literal["429", "500", "reset", "stall", "cut", "lost-answer"]
+FaultKind: TypeAlias = Literal["429", "500", "reset", "stall", "cut", "lost-answer", "etag", "short", "drip"]
 FAULT_KINDS: tuple[FaultKind, ...] = get_args(FaultKind)
 """``429``, ``500``, ``reset`` and ``stall``: the request has no effect, and is answered by a status, by a TCP reset, or
-never. ``cut`` and ``lost-answer``: it has its effect, and the answer ends in its middle, or is a TCP reset."""
+never. ``cut`` and ``lost-answer``: it has its effect, and the answer ends in its middle, or is a TCP reset.
+``etag``, ``short`` and ``drip``: the answer says that it is of another file, lacks its last byte and does not say so,
+or comes a few bytes at a time."""
 
 
 @dataclass(slots=True)

@@ -232,7 +232,8 @@ class LoopbackHub:
         Args:
             how: ``429`` (with ``Retry-After: 0``), ``500``, ``reset``, ``stall`` (no answer until the client hangs up
                 or ``heal`` is called): the request has no effect. ``cut`` (half of the body, or of the head where there
-                is no body), ``lost-answer`` (a reset after the effect): it has.
+                is no body), ``lost-answer`` (a reset after the effect), ``etag`` (another than the file's), ``short``
+                (a byte less, which no header says), ``drip`` (a few bytes at a time): it has.
             nth: Which one, from 1, counted from now.
             every: All after it as well.
             matching: Which requests count; absent, all do.

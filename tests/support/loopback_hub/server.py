@@ -6,6 +6,7 @@ import struct
 import sys
 import threading
 from contextlib import suppress
+from dataclasses import replace
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -19,6 +20,8 @@ from loopback_hub.store import Store
 
 _PIECE_BYTES = 1 << 18
 _POLL_SECONDS = 0.005
+_DRIP_BYTES, _DRIP_SECONDS = 16, 0.05
+_ETAGS = ("ETag", "X-Linked-ETag")
 
 
 class Server(ThreadingHTTPServer):
@@ -99,7 +102,13 @@ class _Handler(BaseHTTPRequestHandler):
         response = _failure(fault) if fault in ("429", "500") else self._answer(body)
         if fault == "lost-answer":
             return self._reset()
+        if fault == "etag":
+            response = replace(response, headers={**response.headers, **dict.fromkeys(_ETAGS, '"changed"')})
+        if fault == "short":
+            response = replace(response, body=response.body[:-1])
         record.status = response.status
+        if fault == "drip":
+            return self._drip(record, response)
         return self._send(record, response, cut=fault == "cut")
 
     do_HEAD = do_POST = do_PUT = do_DELETE = do_GET
@@ -135,12 +144,12 @@ class _Handler(BaseHTTPRequestHandler):
             raise ConnectionAbortedError
         return received
 
-    def _send(self, record: RequestRecord, response: Response, *, cut: bool) -> None:
+    def _send(self, record: RequestRecord, response: Response, *, cut: bool, most: int | None = None) -> None:
         head = f"HTTP/1.1 {response.status} {HTTPStatus(response.status).phrase}\r\n"
         for name, value in {**response.headers, "Content-Length": str(len(response.body))}.items():
             head += f"{name}: {value}\r\n"
         start = f"{head}\r\n".encode("latin-1", "replace")
-        body = memoryview(b"" if self.command == "HEAD" else response.body)
+        body = memoryview(b"" if self.command == "HEAD" else response.body)[:most]
         if cut:
             self.close_connection = True
             start, body = (start, body[: len(body) // 2]) if len(body) > 1 else (start[: len(start) // 2], body[:0])
@@ -154,6 +163,17 @@ class _Handler(BaseHTTPRequestHandler):
         except OSError:  # the client has hung up
             record.bytes_out = sent
             self.close_connection = True
+
+    def _drip(self, record: RequestRecord, response: Response) -> None:
+        """Send the head, and then a few bytes at a time until the client hangs up."""
+        self.close_connection = True
+        self._send(record, response, cut=False, most=0)
+        body = memoryview(response.body)
+        with suppress(OSError):
+            for place in range(0, len(body), _DRIP_BYTES):
+                if not self.server.faults.armed or self.server.closing.wait(_DRIP_SECONDS):
+                    return
+                self.connection.sendall(body[place : place + _DRIP_BYTES])
 
     def _reset(self) -> None:
         self.close_connection = True

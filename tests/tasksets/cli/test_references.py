@@ -22,10 +22,10 @@ environments:
 ROWS = b"".join(json.dumps({"question": f"{i}+{i}?", "answer": str(2 * i)}).encode() + b"\n" for i in range(5))
 
 
-def tasksets(hub: LoopbackHub, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def tasksets(hub: LoopbackHub, folder: Path, *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "openenv_tasksets.cli", *arguments],
-        env={**os.environ, **hub.environment(), "COLUMNS": "100"},
+        env={**os.environ, **hub.environment(**changes), "COLUMNS": "100"},
         cwd=folder,
         capture_output=True,
         text=True,
@@ -65,6 +65,26 @@ def test_run_plays_a_reference(hub: LoopbackHub, words: str, tmp_path: Path) -> 
     done = tasksets(hub, tmp_path, "run", f"acme/words@{words}", "--policy", "doubling:policy", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["total"]["mean_reward"] == 1.0
+
+
+def test_a_token_that_may_read_the_answers_plays_and_another_one_is_told(hub: LoopbackHub, tmp_path: Path) -> None:
+    (tmp_path / "environment.yaml").write_bytes(DECLARATION.replace(b"reset:", b"id: question\n      reset:"))
+    (tmp_path / "test.jsonl").write_bytes(ROWS)
+    (tmp_path / "doubling.py").write_text(
+        "def policy(observation):\n    return str(2 * int(observation['prompt'].split('+')[0]))\n"
+    )
+    done = tasksets(hub, tmp_path, "push", ".", "acme/quiz", "--hidden-repo", "acme/answers")
+    assert done.returncode == 0, done.stderr
+    play = ("run", "acme/quiz", "--policy", "doubling:policy", "--json")
+    done = tasksets(hub, tmp_path, *play)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["total"]["mean_reward"] == 1.0
+    stranger = {"HF_TOKEN": hub.add_token("mallory"), "HF_HOME": str(tmp_path / "other")}
+    done = tasksets(hub, tmp_path, "show", "acme/quiz", "--json", "--hidden", **stranger)
+    assert [json.loads(line)["hidden"] for line in done.stdout.splitlines()] == [{}] * 5
+    done = tasksets(hub, tmp_path, *play, **stranger)
+    assert done.returncode == 1
+    assert "this token may not read the hidden columns in acme/answers" in done.stderr
 
 
 def test_init_drafts_a_taskset_over_a_dataset_of_somebody_else(hub: LoopbackHub, tmp_path: Path) -> None:

@@ -2,9 +2,11 @@
 
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,8 +16,9 @@ import pytest
 
 from openenv_tasksets.report import EpisodeRecord, RecordFile
 
+COMMAND = (sys.executable, "-m", "openenv_tasksets.cli", "run")
 POLICY = """
-import re, time
+import pathlib, re, time
 
 def right(seen):
     return str(2 * int(re.search("[0-9]+", seen["prompt"])[0]))
@@ -26,8 +29,14 @@ async def sometimes(seen):
         raise ValueError("no idea")
     return {"answer": str(2 * number if number % 5 else 0)}
 
-def slow(seen):
-    time.sleep(0.1)
+def held_up(seen):
+    answer = right(seen)
+    while int(answer) >= 20 and pathlib.Path("hold").exists():
+        time.sleep(0.01)
+    return answer
+
+def late(seen):
+    time.sleep(1.1)
     return right(seen)
 
 def nonsense(seen):
@@ -287,12 +296,25 @@ def test_an_endpoint_that_is_not_there_is_a_policy_error(
 
 def started(*arguments: object) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "openenv_tasksets.cli", "run", *map(str, arguments)],
+        [*COMMAND, *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "NO_COLOR": "1"},
     )
+
+
+def test_a_run_of_some_seconds_shows_its_progress_on_a_terminal_and_nowhere_else(taskset: Path) -> None:
+    run = [*COMMAND, str(taskset), "--policy", "sums_policy:late", "--limit", "2"]
+    leader, terminal = pty.openpty()
+    try:
+        termios.tcsetwinsize(terminal, (24, 80))
+        subprocess.run(run, stdout=subprocess.DEVNULL, stderr=terminal, timeout=60, check=True)
+        assert b" 1/2 [" in os.read(leader, 2**16)
+    finally:
+        os.close(leader)
+        os.close(terminal)
+    assert subprocess.run(run, capture_output=True, timeout=60, check=True).stderr == b""
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
@@ -305,10 +327,11 @@ def wait_for(condition: Callable[[], bool]) -> None:
 def test_an_interrupted_run_keeps_what_is_finished_and_can_be_resumed(
     tasksets: Any, taskset: Path, current_folder: Path
 ) -> None:
-    out = current_folder / "out.jsonl"
-    run = (taskset, "--policy", "sums_policy:slow", "--concurrency", 4, "-o", out)
+    out, hold = current_folder / "out.jsonl", current_folder / "hold"
+    hold.touch()
+    run = (taskset, "--policy", "sums_policy:held_up", "--concurrency", 4, "-o", out)
     process = started(*run)
-    wait_for(lambda: out.exists() and out.read_bytes().count(b"\n") >= 3)
+    wait_for(lambda: out.exists() and out.read_bytes().count(b"\n") >= 10)
     process.send_signal(signal.SIGINT)
     told, errors = process.communicate(timeout=30)
     assert process.returncode == 130, errors
@@ -317,7 +340,8 @@ def test_an_interrupted_run_keeps_what_is_finished_and_can_be_resumed(
     file = RecordFile(out, records(out.read_text())[0]["taskset"], resume=True)
     finished: tuple[EpisodeRecord, ...] = file.found
     file.close()
-    assert 3 <= len(finished) < 30
+    assert sorted(each.index for each in finished) == list(range(10))
+    hold.unlink()
     assert tasksets("run", *run, "--resume").code == 0
     again = records(out.read_text())
     assert sorted(each["index"] for each in again) == list(range(30))

@@ -41,5 +41,5 @@ def test_answers_that_were_changed_since_are_named_and_the_exit_code_says_so(ser
     (taskset / "train.jsonl").write_text(rows.replace('"answer": "14"', '"answer": "15"'))
     assert command("push", taskset, "acme/sums", "--hidden-repo", "acme/answers").returncode == 0
     verified = command("verify", f"acme/sums@{first}", "--hidden-revision", "main")
-    assert (verified.returncode, verified.stdout) == (1, "changed: train sum-7\n")
+    assert (verified.returncode, verified.stdout) == (5, "changed: train sum-7\n")
     assert verified.stderr == "40 tasks compared: 1 changed, 0 missing\n"

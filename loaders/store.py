@@ -1,0 +1,268 @@
+"""The row store: packed rows of some columns of a split, on this machine's disk, any of them one small read away.
+
+A store is a folder. Whoever builds it writes two files of its own, ``{token}.rows`` and ``{token}.index``, and only
+ever appends; so several may build at once, or one after another that was killed, and a reader needs no lock.
+
+``.rows`` holds a block for each row group: its packed rows, one behind the other, and a table with, for each row,
+where it ends and a checksum. ``.index`` holds a record of fixed length for each block that is complete, with a checksum
+of its own. A row counts only if the record, the table and its checksum say so, and is otherwise read from Parquet: a
+builder that was killed, a disk that was full, a file that was cut and a flipped bit cost time, and never give a wrong
+row.
+Files are read by ``pread``: a memory map would end the process where its file is cut.
+"""
+
+import logging
+import os
+import struct
+import threading
+import time
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from openenv_tasksets.loaders.cache_folder import replace_file
+
+logger = logging.getLogger(__name__)
+
+MAGIC = b"OTR1"
+"""Of a record. All numbers in records are of little endian, those in tables as the machine has them."""
+RECORD = struct.Struct("<4sIQQII")
+"""Of ``.index``: magic, row group, where its rows are, where its table is, number of rows, CRC-32 of all before."""
+ENTRY = struct.Struct("=II")
+"""Of a table: where the row ends, counted from the block's start, and its CRC-32. The first entry is zero."""
+
+MOST_BLOCK_BYTES = 2**32 - 1
+
+ROWS, INDEX, HEAD = ".rows", ".index", "store.json"
+
+_STEP = 0x9E3779B1
+_UNREADABLE = (OSError, struct.error, OverflowError, ValueError)
+_PAIR = struct.Struct("=IIII")
+_TABLES_BYTES = 8 << 20
+_pread, _crc32 = os.pread, zlib.crc32
+_LOOK_AGAIN_S = 0.2
+_RUN_BYTES = 4 << 20
+
+
+class Head(msgspec.Struct, frozen=True):
+    """What ``store.json`` says.
+
+    Attributes:
+        columns: The columns that the rows have.
+        types: What ``Unpacker`` takes.
+        files: Names of the files that the rows are from, for people.
+        rows: How many rows there are in all.
+    """
+
+    columns: tuple[str, ...]
+    types: bytes
+    files: tuple[str, ...]
+    rows: int
+
+
+class Block:
+    """A row group in the store.
+
+    Attributes:
+        descriptor: Of the open ``.rows`` file.
+        rows_at: Where its rows are in there.
+        table_at: Where its table is.
+        count: How many rows it has.
+        table: The table in memory, two numbers an entry; None where it is not.
+    """
+
+    __slots__ = ("count", "descriptor", "rows_at", "table", "table_at")
+
+    def __init__(self, descriptor: int, rows_at: int, table_at: int, count: int) -> None:
+        self.descriptor = descriptor
+        self.rows_at = rows_at
+        self.table_at = table_at
+        self.count = count
+        self.table: memoryview | None = None
+
+
+class RowStore:
+    """The reading side. Thread-safe; what others add is seen within a moment.
+
+    Args:
+        folder: Where the store is, or is going to be.
+        sizes: How many rows each row group has.
+    """
+
+    def __init__(self, folder: Path, sizes: Sequence[int]) -> None:
+        self.folder = folder
+        self._sizes = sizes
+        self._blocks: dict[int, Block] = {}
+        self._read_to: dict[str, int] = {}
+        self._descriptors: dict[str, int] = {}
+        self._table_bytes = 0
+        self._looked_at = 0.0
+        self._looking = threading.Lock()
+        self._is_broken = False
+        self.refresh()
+        if self._blocks:
+            with suppress(OSError):
+                os.utime(folder / HEAD)
+
+    def __del__(self) -> None:
+        for descriptor in self._descriptors.values():
+            with suppress(OSError):
+                os.close(descriptor)
+
+    def __contains__(self, group: int) -> bool:
+        return group in self._blocks
+
+    def __len__(self) -> int:
+        return len(self._blocks)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether it has every row group."""
+        return len(self._blocks) == len(self._sizes)
+
+    def head(self) -> Head | None:
+        """What it holds; None where there is no store."""
+        try:
+            return msgspec.json.decode((self.folder / HEAD).read_bytes(), type=Head)
+        except (OSError, msgspec.DecodeError):
+            return None
+
+    def keep_head(self, head: Head) -> None:
+        """Say what it holds.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        replace_file(self.folder / HEAD, msgspec.json.encode(head))
+
+    def refresh(self) -> None:
+        """Look for row groups that were added, unless that was just done."""
+        if self._is_broken or self.is_complete or time.monotonic() < self._looked_at + _LOOK_AGAIN_S:
+            return
+        if self._looking.acquire(blocking=False):
+            try:
+                self._look()
+            except FileNotFoundError:
+                pass
+            except OSError as exc:
+                self._give_up(exc)
+            finally:
+                self._looked_at = time.monotonic()
+                self._looking.release()
+
+    def row(self, group: int, place: int) -> bytes | None:
+        """A packed row; None where it is not there, or not to be trusted."""
+        block = self._blocks.get(group)
+        if block is None:
+            return None
+        # The way of every random row: as few calls as can be.
+        try:
+            table = block.table
+            if table is None:
+                start, _, end, checksum = self._entries(block, place)
+            else:
+                at = place + place
+                start, end, checksum = table[at], table[at + 2], table[at + 3]
+            packed = _pread(block.descriptor, end - start, block.rows_at + start)
+        except _UNREADABLE as exc:
+            self._drop(group, exc)
+            return None
+        if len(packed) == end - start and _crc32(packed, (group * _STEP + place) & 0xFFFFFFFF) == checksum:
+            return packed
+        self._drop(group)
+        return None
+
+    def run(self, group: int, place: int, count: int) -> list[memoryview] | None:
+        """Packed rows that follow each other, at least one and at most ``count``; None as in ``row``."""
+        block = self._blocks.get(group)
+        if block is None:
+            return None
+        try:
+            table = os.pread(block.descriptor, ENTRY.size * (count + 1), block.table_at + ENTRY.size * place)
+            ends = list(ENTRY.iter_unpack(table))
+            first = ends[0][0]
+            last = next((n for n in range(2, len(ends)) if ends[n][0] - first > _RUN_BYTES), len(ends))
+            content = memoryview(os.pread(block.descriptor, ends[last - 1][0] - first, block.rows_at + first))
+        except (*_UNREADABLE, IndexError) as exc:
+            self._drop(group, exc)
+            return None
+        found = []
+        for number in range(1, last):
+            packed = content[ends[number - 1][0] - first : ends[number][0] - first]
+            if zlib.crc32(packed, seed(group, place + number - 1)) != ends[number][1]:
+                self._drop(group)
+                return None
+            found.append(packed)
+        return found
+
+    def _entries(self, block: Block, place: int) -> tuple[int, int, int, int]:
+        """The table's entries before a row and of it. The tables of the first million rows or so are kept."""
+        size = ENTRY.size * (block.count + 1)
+        if self._table_bytes + size > _TABLES_BYTES:
+            first, second, third, fourth = _PAIR.unpack(
+                _pread(block.descriptor, _PAIR.size, block.table_at + ENTRY.size * place)
+            )
+            return first, second, third, fourth
+        table = memoryview(_pread(block.descriptor, size, block.table_at)).cast("I")
+        if len(table) != size // 4:
+            raise ValueError("a table that is cut")
+        self._table_bytes += size
+        block.table = table
+        return table[2 * place], 0, table[2 * place + 2], table[2 * place + 3]
+
+    def add(self, name: str, group: int, rows_at: int, table_at: int) -> None:
+        """A row group that was just written by this process."""
+        self._blocks[group] = Block(self._descriptor(name), rows_at, table_at, self._sizes[group])
+
+    def _look(self) -> None:
+        for entry in sorted(os.scandir(self.folder), key=lambda entry: entry.name):
+            if not entry.name.endswith(INDEX):
+                continue
+            done = self._read_to.get(entry.name, 0)
+            with open(entry.path, "rb") as stream:
+                stream.seek(done)
+                new = stream.read()
+            name = entry.name.removesuffix(INDEX) + ROWS
+            size = None
+            for group, rows_at, table_at, count in records(new):
+                done += RECORD.size
+                size = os.fstat(self._descriptor(name)).st_size if size is None else size
+                known = group < len(self._sizes) and count == self._sizes[group]
+                if known and group not in self._blocks and table_at + ENTRY.size * (count + 1) <= size:
+                    self._blocks[group] = Block(self._descriptor(name), rows_at, table_at, count)
+            self._read_to[entry.name] = done
+
+    def _descriptor(self, name: str) -> int:
+        if name not in self._descriptors:
+            self._descriptors[name] = os.open(self.folder / name, os.O_RDONLY)
+        return self._descriptors[name]
+
+    def _drop(self, group: int, exc: Exception | None = None) -> None:
+        self._blocks.pop(group, None)
+        if isinstance(exc, OSError):
+            self._give_up(exc)
+            return
+        logger.warning("the row store %s is damaged; what is wrong in it is read from Parquet", self.folder)
+
+    def _give_up(self, exc: OSError) -> None:
+        if not self._is_broken:
+            self._is_broken = True
+            logger.warning("the row store %s cannot be read: %s; rows are read from Parquet", self.folder, exc)
+        self._blocks.clear()
+
+
+def seed(group: int, place: int) -> int:
+    """Where a row's checksum starts, so that another row in its place has the wrong one."""
+    return (group * _STEP + place) & 0xFFFFFFFF
+
+
+def records(content: bytes) -> Iterator[tuple[int, int, int, int]]:
+    """Row group, where its rows and its table are, and its number of rows, up to the first record that is not whole."""
+    for start in range(0, len(content) - RECORD.size + 1, RECORD.size):
+        magic, group, rows_at, table_at, count, checksum = RECORD.unpack_from(content, start)
+        if magic != MAGIC or zlib.crc32(content[start : start + RECORD.size - 4]) != checksum:
+            return
+        yield group, rows_at, table_at, count

@@ -1,0 +1,249 @@
+"""Parquet rows with a row store before them: what it has is read from there, and the rest from the files.
+
+Where there is a store, opening reads no footer and loads no Arrow. Where there is none, one is begun once more than a
+few rows have been read, behind whoever reads.
+"""
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from openenv_tasksets.loaders.cache_folder import replace_file
+from openenv_tasksets.loaders.errors import SourceError
+from openenv_tasksets.loaders.files import ByteSources
+from openenv_tasksets.loaders.row_layout import VERSION, Layout, key_of
+from openenv_tasksets.loaders.row_unpack import Unpacker
+from openenv_tasksets.loaders.rows import Row
+from openenv_tasksets.loaders.spelling import nearest
+from openenv_tasksets.loaders.store import RowStore
+from openenv_tasksets.loaders.stores import Stores
+
+if TYPE_CHECKING:
+    from openenv_tasksets.loaders.parquet import ParquetRows
+    from openenv_tasksets.loaders.store_builder import StoreBuilder
+
+BUILD_AFTER_ROWS = 64
+"""How many rows are read from Parquet before a store is begun."""
+
+SMALL_BYTES = 16 << 20
+"""What fits into the memory of one ``ParquetRows`` needs no store."""
+
+_RUN_ROWS = 256
+_LAYOUT = "layout.json"
+
+
+class StoredRows:
+    """Rows of Parquet files, with a store. Thread-safe; made by ``open``."""
+
+    def __init__(self, split: "_Split", columns: Sequence[str]) -> None:
+        self._split = split
+        self._columns = tuple(columns)
+        self._reads = 0
+        self._builder: StoreBuilder | None = None
+        self._lock = threading.Lock()
+
+    @classmethod
+    def open(
+        cls,
+        files: ByteSources,
+        stores: Stores,
+        *,
+        build_after_rows: int = BUILD_AFTER_ROWS,
+        small_bytes: int = SMALL_BYTES,
+    ) -> "StoredRows":
+        """Open the files of a split, or what is remembered of them.
+
+        Args:
+            files: In the order of the rows; at least one.
+            stores: Where the store is, or is going to be.
+            build_after_rows: How many rows are read from Parquet before a store is begun.
+            small_bytes: Rows that take no more than this together get none.
+
+        Raises:
+            SourceError: A file is not Parquet, or two files differ in their columns.
+            HubError: The footers cannot be had.
+        """
+        split = _Split(files, stores, build_after_rows, small_bytes)
+        return cls(split, split.layout.columns)
+
+    def __len__(self) -> int:
+        return self._split.layout.starts[-1]
+
+    def __getitem__(self, index: int, /) -> Row:
+        group, place = self._split.layout.find(index)
+        packed = self._store.row(group, place)
+        if packed is not None and (row := self._unpacked(packed)) is not None:
+            return row
+        return self._from_parquet(group, [index])[0]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns shown, in the order of the first file or of ``project``."""
+        return self._columns
+
+    @property
+    def files(self) -> ByteSources:
+        """The files."""
+        return self._split.files
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of the files' content, whatever their names; the first use reads every local file once."""
+        return self._split.files.fingerprint
+
+    @property
+    def block_starts(self) -> Sequence[int]:
+        """The first row of each row group."""
+        return self._split.layout.starts[:-1]
+
+    def read_many(self, indices: Sequence[int]) -> list[Row]:
+        """The rows; those that follow each other are read together."""
+        found: list[Row] = []
+        layout = self._split.layout
+        while len(found) < len(indices):
+            start = len(found)
+            first = indices[start]
+            group, place = layout.find(first)
+            most = min(_RUN_ROWS, layout.groups[group][1] - place, len(indices) - start)
+            count = next((n for n in range(1, most) if indices[start + n] != first + n), most)
+            packed = self._store.run(group, place, count)
+            for each in packed or ():
+                row = self._unpacked(each)
+                if row is None:
+                    break
+                found.append(row)
+            if len(found) == start:
+                found += self._from_parquet(group, indices[start : start + count])
+        return found
+
+    def is_hot(self, index: int) -> bool:
+        """Whether the row is in the store, or decoded."""
+        group, _ = self._split.layout.find(index)
+        if group in self._store:
+            return True
+        return self._split.is_open and self.parquet.is_hot(index)
+
+    def project(self, columns: Sequence[str]) -> "StoredRows":
+        """The same rows with only ``columns``; each choice of columns has a store of its own.
+
+        Raises:
+            SourceError: There is no such column.
+        """
+        for name in columns:
+            if name not in self._columns:
+                raise SourceError(f"no column {name!r}{nearest(name, self._columns)}")
+        return StoredRows(self._split, columns)
+
+    def column(self, name: str) -> Iterator[Any]:
+        """Every value of one column in row order, read from the files without the other columns.
+
+        Raises:
+            SourceError: There is no such column.
+            SourceChanged: A file changed since it was opened.
+        """
+        return self.parquet.column(name)
+
+    def location(self, index: int) -> str:
+        """File and row within it: ``main/test-00000.parquet, row 17``."""
+        return self._split.layout.location(index)
+
+    @cached_property
+    def parquet(self) -> "ParquetRows":
+        """The rows as the files have them, which are opened for it."""
+        return self._split.parquet().project(self._columns)
+
+    def build(self) -> "StoreBuilder | None":
+        """Begin the store, and bring the files, unless there is nothing to do; what does it."""
+        from openenv_tasksets.loaders.store_builder import StoreBuilder
+
+        split = self._split
+        with self._lock:
+            if self._builder is None:
+                wants_store = split.stores.limit_bytes > 0 and split.small_bytes < sum(
+                    group.size for group in self.parquet.groups
+                )
+                if wants_store or not all(file.at_hand() for file in split.files):
+                    if wants_store:
+                        split.keep_layout()
+                    store = self._store if wants_store else None
+                    self._builder = StoreBuilder(self.parquet, store, split.stores)
+                    self._builder.start()
+            return self._builder
+
+    @cached_property
+    def _store(self) -> RowStore:
+        folder = self._split.folder / key_of(self._columns)
+        return RowStore(folder, [rows for _, rows in self._split.layout.groups])
+
+    @cached_property
+    def _unpacker(self) -> Unpacker:
+        head = self._store.head()
+        return Unpacker(self.parquet.form.types if head is None else head.types)
+
+    def _unpacked(self, packed: bytes | memoryview) -> Row | None:
+        """The row; None where it has no form in Python, which Parquet says better."""
+        try:
+            return self._unpacker.unpack(packed)
+        except Exception:  # noqa: BLE001 - whatever Arrow raises for a value
+            return None
+
+    def _from_parquet(self, group: int, indices: Sequence[int]) -> list[Row]:
+        self._store.refresh()
+        before = self._reads
+        self._reads += len(indices)
+        if before < self._split.build_after_rows <= self._reads:
+            self.build()
+        if self._builder is not None:
+            self._builder.want(group)
+        return self.parquet.read_many(indices)
+
+
+class _Split:
+    """What all choices of columns share."""
+
+    def __init__(self, files: ByteSources, stores: Stores, build_after_rows: int, small_bytes: int) -> None:
+        self.files = files
+        self.stores = stores
+        self.build_after_rows = build_after_rows
+        self.small_bytes = small_bytes
+        self.folder = stores.folder / key_of([str(VERSION), *(file.identity for file in files)])
+        self._parquet: ParquetRows | None = None
+        self._lock = threading.Lock()
+        self.layout = self._remembered() or self._read()
+
+    @property
+    def is_open(self) -> bool:
+        return self._parquet is not None
+
+    def parquet(self) -> "ParquetRows":
+        from openenv_tasksets.loaders.parquet import ParquetRows
+
+        with self._lock:
+            if self._parquet is None:
+                self._parquet = ParquetRows.of(self.files)
+            return self._parquet
+
+    def keep_layout(self) -> None:
+        # Without it, the next process reads the footers.
+        with suppress(OSError):
+            replace_file(self.folder / _LAYOUT, msgspec.json.encode(self.layout))
+
+    def _remembered(self) -> Layout | None:
+        try:
+            layout = msgspec.json.decode((self.folder / _LAYOUT).read_bytes(), type=Layout)
+        except (OSError, msgspec.DecodeError):
+            return None
+        return layout if layout.version == VERSION else None
+
+    def _read(self) -> Layout:
+        rows = self.parquet()
+        numbers = {id(file): number for number, file in enumerate(self.files)}
+        return Layout(
+            columns=rows.columns,
+            files=tuple(file.name for file in self.files),
+            groups=tuple((numbers[id(group.file)], group.rows) for group in rows.groups),
+        )
