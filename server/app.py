@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, WebSocket
 from fastapi.exceptions import RequestValidationError
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from openenv_tasksets.declaration import RESERVED_IDS
@@ -99,7 +99,7 @@ def _add_environment(app: FastAPI, host: Host, mode: Mode) -> None:
 def _add_metrics(app: FastAPI, hosts: Sequence[Host]) -> None:
     metrics = Metrics(hosts)
 
-    @app.get("/metrics", tags=["Health"], response_class=PlainTextResponse)
+    @app.get("/metrics", include_in_schema=False)
     async def metrics_text() -> Response:
         return Response(metrics.text(), media_type=CONTENT_TYPE)
 
