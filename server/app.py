@@ -141,7 +141,7 @@ def _add_environment(app: FastAPI, host: Host, mode: Mode, gate: Gate) -> None:
 def _add_metrics(app: FastAPI, hosts: Sequence[Host]) -> None:
     metrics = Metrics(hosts)
 
-    @app.get("/metrics", tags=["Health"], response_class=PlainTextResponse)
+    @app.get("/metrics", include_in_schema=False)
     async def metrics_text() -> Response:
         return Response(metrics.text(), media_type=CONTENT_TYPE)
 

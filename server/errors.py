@@ -1,6 +1,7 @@
 """One table: what an error is called on the WebSocket and which status it has over HTTP."""
 
 import logging
+import math
 import traceback
 import uuid
 from dataclasses import dataclass
@@ -60,7 +61,9 @@ class WireError:
         """The headers of an HTTP error: when to try again, where that may help, and what a 401 asks for."""
         if self.status == 401:
             return {"www-authenticate": "Bearer"}
-        return {"retry-after": str(RETRY_AFTER_S)} if self.status in (429, 503) else {}
+        if self.status not in (429, 503):
+            return {}
+        return {"retry-after": str(math.ceil(self.facts.get("wait_seconds", RETRY_AFTER_S)))}
 
 
 _TOLD_OVER_HTTP = frozenset(
@@ -99,6 +102,8 @@ def wire_error(exc: Exception) -> WireError:
         facts["errors"] = [{"type": "value_error", "loc": ["body"], "msg": message}]
     elif isinstance(exc, CapacityReached):
         facts.update(active_sessions=exc.active_sessions, max_sessions=exc.max_sessions)
+    elif isinstance(exc, RateExceeded):
+        facts["wait_seconds"] = round(exc.wait_seconds, 3)
     elif isinstance(exc, EnvironmentFailed) or not isinstance(exc, TasksetError):
         facts["error_id"] = uuid.uuid4().hex[:12]
         logger.error("error %s: %s\n%s", facts["error_id"], message, where_raised(exc))

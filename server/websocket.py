@@ -37,35 +37,56 @@ async def serve_websocket(websocket: WebSocket, channel: Channel) -> None:
     broke = True
     ahead: deque[str | bytes] = deque()
     beginning = sessions.run(begin(channel, new_id, wanted, told))
+    receiving: asyncio.Task[Message] | None = None
     try:
-        if not await _read_ahead(websocket, beginning, ahead):
-            return
+        receiving = await _read_ahead(websocket, beginning, ahead)
         session = await beginning
         if session.inline:
-            broke = await _answer_in_turn(websocket, channel, session, ahead)
+            broke = await _answer_in_turn(websocket, channel, session, ahead, receiving)
         else:
-            broke = await _answer_ahead(websocket, channel, session, ahead)
+            broke = await _answer_ahead(websocket, channel, session, ahead, receiving)
+    except WebSocketDisconnect:
+        pass
     except Refused as exc:
         await _end(websocket, exc.frame, exc.close_code)
     finally:
+        if receiving is not None:
+            receiving.cancel()  # which does nothing to one that is done
         # The slot must be freed even when the server cancels this handler.
         await asyncio.shield(_leave(channel, beginning, broke=broke))
 
 
-async def _read_ahead(websocket: WebSocket, beginning: "asyncio.Task[Session]", ahead: "deque[str | bytes]") -> bool:
-    """Listen while a session is begun, which may have to be waited for; whether the client is still there."""
-    while not beginning.done() and len(ahead) < MOST_AHEAD:
-        receiving = asyncio.create_task(websocket.receive())
-        await asyncio.wait([beginning, receiving], return_when=asyncio.FIRST_COMPLETED)
-        receiving.cancel()  # which does nothing to one that is done
-        await asyncio.wait([receiving])
-        if receiving.cancelled():
-            break
-        message = receiving.result()
-        if message["type"] == "websocket.disconnect":
-            return False
-        ahead.append(_frame(message))
-    return True
+async def _read_ahead(
+    websocket: WebSocket, beginning: "asyncio.Task[Session]", ahead: "deque[str | bytes]"
+) -> "asyncio.Task[Message]":
+    """Listen while a session is begun, which may have to be waited for.
+
+    Args:
+        websocket: The client's.
+        beginning: The session to be.
+        ahead: Gets the frames that come meanwhile.
+
+    Returns:
+        The listening that is under way; to cancel it could lose a frame.
+
+    Raises:
+        WebSocketDisconnect: The client is gone.
+    """
+    receiving = asyncio.create_task(websocket.receive())
+    try:
+        while not beginning.done() and len(ahead) < MOST_AHEAD:
+            await asyncio.wait([beginning, receiving], return_when=asyncio.FIRST_COMPLETED)
+            if receiving.done():
+                message = receiving.result()
+                if message["type"] == "websocket.disconnect":
+                    raise WebSocketDisconnect
+                ahead.append(_frame(message))
+                receiving = asyncio.create_task(websocket.receive())
+        await asyncio.wait([beginning])
+    except BaseException:
+        receiving.cancel()
+        raise
+    return receiving
 
 
 async def _leave(channel: Channel, beginning: "asyncio.Task[Session]", *, broke: bool) -> None:
@@ -76,24 +97,35 @@ async def _leave(channel: Channel, beginning: "asyncio.Task[Session]", *, broke:
 
 
 async def _answer_in_turn(
-    websocket: WebSocket, channel: Channel, session: Session, ahead: "deque[str | bytes]"
+    websocket: WebSocket,
+    channel: Channel,
+    session: Session,
+    ahead: "deque[str | bytes]",
+    receiving: "asyncio.Task[Message]",
 ) -> bool:
     """Answer until the connection is over; whether it broke. For sessions that hardly ever wait."""
     while ahead:
         if not await _send(websocket, await answer(channel, session, ahead.popleft())):
             return False
+    message = await receiving
     while True:
-        message = await websocket.receive()
         if message["type"] == "websocket.disconnect":
             return _broke(message)
         if not await _send(websocket, await answer(channel, session, _frame(message))):
             return False
+        message = await websocket.receive()
 
 
-async def _answer_ahead(websocket: WebSocket, channel: Channel, session: Session, frames: "deque[str | bytes]") -> bool:
+async def _answer_ahead(
+    websocket: WebSocket,
+    channel: Channel,
+    session: Session,
+    frames: "deque[str | bytes]",
+    listening: "asyncio.Task[Message]",
+) -> bool:
     """As ``_answer_in_turn``, but listening while a call runs, so that a client that leaves is noticed at once."""
     sessions = channel.host.sessions
-    receiving: asyncio.Task[Message] | None = asyncio.create_task(websocket.receive())
+    receiving: asyncio.Task[Message] | None = listening
     answering = sessions.run(answer(channel, session, frames.popleft())) if frames else None
     broke = True
     try:

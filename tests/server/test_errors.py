@@ -23,6 +23,7 @@ from openenv_tasksets.loaders.errors import (
     TimeExceeded,
 )
 from openenv_tasksets.server.errors import wire_error
+from openenv_tasksets.server.rate_limit import RateExceeded
 from openenv_tasksets.server.session import SessionEnded
 from openenv_tasksets.server.slots import CapacityReached
 
@@ -133,3 +134,9 @@ def test_a_chain_of_causes_that_bites_its_tail_is_logged_once(caplog):
     first.__cause__, second.__cause__ = second, first
     wire_error(first)
     assert caplog.records[0].getMessage().count("KeyError") == 1
+
+
+def test_whoever_asks_too_often_is_told_when_to_ask_again():
+    error = wire_error(RateExceeded(0.5, 1.2345))
+    assert (error.code, error.status, error.facts) == ("RATE_EXCEEDED", 429, {"wait_seconds": 1.234})
+    assert error.http_headers() == {"retry-after": "2"}

@@ -144,7 +144,7 @@ def test_each_frame_of_a_sequence_has_its_answer_and_the_session_lives(url, fram
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 @given(frames=SEQUENCES)
-@hypothesis.settings(max_examples=40_000, **QUIET)
+@hypothesis.settings(max_examples=10_000, **QUIET)
 def test_each_frame_of_very_many_sequences_has_its_answer(url, frames):
     play(url, frames)
 

@@ -28,6 +28,7 @@ from soak_clients import Clients
 AT_ONCE = 24
 WARM_UP_SECONDS = 15.0
 SETTLE_SECONDS = 60.0
+STABLE_SECONDS = 7.0
 MIB = 2**20
 _SIGNS = ("c4n4ry", "Traceback", "never retrieved", "was destroyed")
 
@@ -99,15 +100,16 @@ async def measure(server: Server, seconds: float, samples: list[float]) -> None:
         samples.append(server.memory())
 
 
-async def settled(server: Server, wanted: dict[str, int] | None = None) -> dict[str, int]:
-    """The counts when nobody is there any more, and where they are known, when they are those."""
+async def settled(server: Server) -> dict[str, int]:
+    """The counts when nobody is there any more, and nothing has changed for longer than connections are kept."""
     until = time.monotonic() + SETTLE_SECONDS
-    while True:
-        counts = await asyncio.to_thread(server.counts)
-        empty = not any(counts[name] for name in ("sessions", "environments", "waiting", "children"))
-        if (empty and wanted in (None, counts)) or time.monotonic() > until:
-            return counts
+    counts, since = await asyncio.to_thread(server.counts), time.monotonic()
+    while time.monotonic() < min(until, since + STABLE_SECONDS):
         await asyncio.sleep(0.5)
+        now = await asyncio.to_thread(server.counts)
+        if now != counts or any(now[name] for name in ("sessions", "environments", "waiting", "children")):
+            counts, since = now, time.monotonic()
+    return counts
 
 
 async def soak(server: Server, expected: soak_rows.Expected, minutes: float) -> list[str]:
@@ -127,7 +129,7 @@ async def soak(server: Server, expected: soak_rows.Expected, minutes: float) -> 
     for task in beside:
         task.cancel()
     await clients.close()
-    after = await settled(server, before)
+    after = await settled(server)
     early, late = (statistics.median(part) for part in (samples[4:9], samples[-5:]))
     print(f"after: {after}; memory {early:.0f} -> {late:.0f} MiB")
     print(f"{sum(clients.done.values())} doings, {expected.drawn} positions, {len(killed)} workers killed")
