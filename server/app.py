@@ -9,7 +9,7 @@ from fastapi import FastAPI, WebSocket
 from fastapi.exceptions import RequestValidationError
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from openenv_tasksets.declaration import RESERVED_IDS
