@@ -27,6 +27,13 @@ def with_texts(schema: Json, text: str) -> dict[str, Any] | None:
     return marked if text in texts_in(marked) or not text else None
 
 
+def listed_tools(output: Any) -> Sequence[Json]:
+    """The tools that an answer to ``list_tools`` names; none where it is an error."""
+    observation = output.get("observation") if isinstance(output, dict) else None
+    tools = observation.get("tools") if isinstance(observation, dict) else None
+    return tools if isinstance(tools, list) else []
+
+
 def tool_calls(tools: Sequence[Json], text: str) -> Iterator[dict[str, Any]]:
     """A call of each tool, with its required arguments filled in."""
     for tool in tools:

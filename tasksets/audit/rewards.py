@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from openenv_tasksets.audit.actions import filled, with_texts
+from openenv_tasksets.audit.actions import filled, listed_tools, tool_calls, with_texts
 from openenv_tasksets.audit.findings import Check
-from openenv_tasksets.audit.subject import Subject
+from openenv_tasksets.audit.subject import LIST_TOOLS, Subject
 from openenv_tasksets.audit.texts import texts_in
 from openenv_tasksets.audit.wire import Connection
 from openenv_tasksets.server.wire import decode_json, encode_json
@@ -59,7 +59,12 @@ def _play_gold(result: Check, subject: Subject, session: Connection, task: Task,
 
 
 def _ignorant(subject: Subject, session: Connection, task: Task) -> Iterator[tuple[str, dict[str, Any]]]:
-    if {"tool_name", "arguments"} <= set(subject.schema.get("properties", {})):
+    if subject.has_tools:
+        subject.reset(session, task)
+        tools = listed_tools(subject.step(session, LIST_TOOLS).output)
+        for text in ("", *_CONSTANTS):
+            for call in tool_calls(tools, text):
+                yield f"a call of {call['tool_name']} with {text!r} for each text", call
         return
     yield _EMPTY, filled(subject.schema, "")
     for text in _CONSTANTS:

@@ -8,7 +8,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from openenv_tasksets.audit.actions import filled, tool_calls
+from openenv_tasksets.audit.actions import filled, listed_tools, tool_calls
 from openenv_tasksets.audit.planted_taskset import PlantedTaskset
 from openenv_tasksets.audit.variation import differing
 from openenv_tasksets.audit.wire import Connection, Heard, Wire
@@ -21,6 +21,7 @@ from openenv_tasksets.template import parse_template
 
 MOST_STEPS = 8
 NONSENSE = "audit"
+LIST_TOOLS = {"type": "list_tools"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,23 +150,27 @@ class Subject:
         """Whether a channel may show a hidden argument: a trainer's may, where the same value is public."""
         return "state" in channel and name in self.public_names
 
-    def actions(self, session: Connection) -> Iterator[dict[str, Any]]:
-        """What somebody who knows nothing would do: the same in every episode of a task."""
-        if {"tool_name", "arguments"} <= set(self.schema.get("properties", {})):
-            listed = Seen.of(session.ask("step", {"type": "list_tools"}))
-            found = listed.output.get("observation", {}).get("tools") if not listed.failed else None
-            yield from tool_calls(found or (), NONSENSE)
-            return
-        for _ in range(MOST_STEPS):
-            yield filled(self.schema, NONSENSE)
+    @property
+    def has_tools(self) -> bool:
+        """Whether tools are called by steps, as in OpenEnv's MCP environments, whatever else a step may be."""
+        return self.host.kind.tool_actions
 
     def play(self, session: Connection, task: Task) -> Iterator[Seen]:
-        """An episode of ``actions`` until it is done or fails: each answer, and the state after it."""
+        """An episode of somebody who knows nothing, until it is done or fails: each answer, and the state after it.
+
+        The actions are the same in every episode of a task: a call of each tool that is listed, then what the
+        published schema allows.
+        """
         yield (seen := self.reset(session, task))
         if seen.failed or seen.done:
             return
         yield Seen.of(session.ask("state"))
-        for action in self.actions(session):
+        actions = [filled(self.schema, NONSENSE)] * MOST_STEPS
+        if self.has_tools:
+            yield (seen := self.step(session, LIST_TOOLS))
+            calls = list(tool_calls(listed_tools(seen.output), NONSENSE))
+            actions = calls if "tool_name" in self.schema.get("properties", {}) else [*calls, *actions]
+        for action in actions:
             yield (seen := self.step(session, action))
             if seen.failed or seen.done:
                 return

@@ -106,6 +106,7 @@ class Connection:
     def __init__(self, socket: ClientConnection, heard: list[Heard]) -> None:
         self._socket = socket
         self._heard = heard
+        self._said = ""
 
     def ask(self, kind: str, data: Mapping[str, Any] | None = None) -> Heard:
         """Send a frame and give the answer.
@@ -123,10 +124,12 @@ class Connection:
                 self._socket.send(frame)
             text = self._socket.recv(ANSWER_TIMEOUT_S)
         except ConnectionClosed as exc:
-            raise EnvironmentFailed(f"the server closed the session on {channel}") from exc
+            raise EnvironmentFailed(f"the server closed the session on {channel}{self._said}") from exc
         except TimeoutError as exc:
             raise EnvironmentFailed(f"no answer to {channel} within {ANSWER_TIMEOUT_S:g} s") from exc
         text = text if isinstance(text, str) else text.decode(errors="replace")
-        is_error = Heard(channel, text).json["type"] == "error"
+        frame = Heard(channel, text).json
+        is_error = frame["type"] == "error"
+        self._said = f"; before that it said: {frame['data']['message']}" if is_error else ""
         self._heard.append(Heard(channel + (", error" if is_error else ""), text))
         return self._heard[-1]
