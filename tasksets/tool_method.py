@@ -93,7 +93,7 @@ def inlined(schema: Any, definitions: Mapping[str, Any], depth: int = 0) -> Any:
         named = definitions.get(schema["$ref"].rpartition("/")[2], {}) if depth < _DEEPEST else {}
         return {
             **inlined(named, definitions, depth + 1),
-            **{key: value for key, value in schema.items() if key != "$ref"},
+            **{key: value for key, value in schema.items() if key not in ("$ref", "$defs")},
         }
     return {key: inlined(value, definitions, depth) for key, value in schema.items() if key != "$defs"}
 
