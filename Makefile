@@ -27,7 +27,7 @@ test-hub1: $(VENV)-hub1/.made
 	$(VENV)-hub1/bin/python -m pytest -n auto --dist loadfile -m "not slow" $(HUB_TESTS)
 
 test-verifiers: $(VENV)-verifiers/.made
-	$(VENV)-verifiers/bin/python -m pytest -n0 tests/verifiers
+	$(VENV)-verifiers/bin/python -m pytest -n0 tests/trainers
 
 check: lint types
 	$(TESTS) -m "not slow" --cov --cov-report=term:skip-covered
