@@ -14,6 +14,7 @@
 It has the three properties of TRL's own specs (``HarborSpec``, ``OpenRewardSpec``). Neither TRL nor torch is imported.
 """
 
+import hashlib
 import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
@@ -114,7 +115,7 @@ class TasksetSpec:
             ServerUnusable: The server does not answer.
         """
         stop = self._start + self._venue.num_tasks(self.split) if self._stop is None else self._stop
-        return _dataset(seed=range(self._start, stop))
+        return _dataset("seed", range(self._start, stop))
 
     def eval_dataset(self, split: str, *, stop: int | None = None) -> "datasets.Dataset":
         """One row a task of another split, in order, for ``eval_dataset``: the same environments play it.
@@ -129,7 +130,7 @@ class TasksetSpec:
             ServerUnusable: The server does not answer.
         """
         stop = self._venue.num_tasks(split) if stop is None else stop
-        return _dataset(index=range(stop)).add_column("split", [split] * stop)
+        return _dataset("index", range(stop), split)
 
     @cached_property
     def environment_factory(self) -> "EnvironmentFactory":
@@ -245,10 +246,14 @@ def _opened(taskset: Any, environment: str | None, hub: "Hub | None") -> Taskset
     return taskset
 
 
-def _dataset(**columns: range) -> "datasets.Dataset":
+def _dataset(name: str, numbers: range, split: str | None = None) -> "datasets.Dataset":
     import datasets
     import numpy as np
     import pyarrow as pa
 
-    arrays = {name: pa.array(np.arange(each.start, each.stop, dtype=np.int64)) for name, each in columns.items()}
-    return datasets.Dataset(pa.table(arrays))
+    columns = {name: pa.array(np.arange(numbers.start, numbers.stop, dtype=np.int64))}
+    if split is not None:
+        columns["split"] = pa.repeat(split, len(numbers))
+    # Without one, the library hashes a copy of the table.
+    fingerprint = hashlib.blake2b(repr((name, numbers, split)).encode(), digest_size=8).hexdigest()
+    return datasets.Dataset(pa.table(columns), fingerprint=fingerprint)

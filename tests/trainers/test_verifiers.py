@@ -3,7 +3,6 @@
 verifiers runs its chat program with uv, which would install what the program needs: this interpreter has it.
 """
 
-import contextlib
 import json
 import os
 import shlex
@@ -66,15 +65,10 @@ def evaluate(tmp_path):
             }
             done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
-        traces = [json.loads(line) for line in (tmp_path / "run" / "traces.jsonl").read_text().splitlines()]
-        return sorted(map(flat, traces), key=lambda trace: trace["task"]["data"]["idx"])
+        episodes = [json.loads(line) for line in (tmp_path / "run" / "traces.jsonl").read_text().splitlines()]
+        return sorted((episode["traces"][0] for episode in episodes), key=lambda trace: trace["task"]["data"]["idx"])
 
     return run
-
-
-def flat(line):
-    """The one trace of an episode, however it is wrapped."""
-    return line["traces"][0] if "traces" in line else line
 
 
 def reward(trace):
@@ -125,6 +119,8 @@ def test_rewards_of_several_turns_are_summed(evaluate, make_taskset):
     assert [(reward(trace), trace["errors"], len(trace["calls"])) for trace in traces] == [(1.0, [], 2)] * 2
 
 
+# OpenEnv 0.4 warns of what FastMCP 4 has new names for, and lists no tools where that is an error.
+@pytest.mark.filterwarnings("ignore")
 def test_an_environments_tools_are_called(evaluate, make_taskset):
     rows = [{"q": "Which number?", "a": 7}]
     host = Host(make_taskset(rows, {"reset": {"question": "q", "answer": "a"}}), Guess)
@@ -149,5 +145,4 @@ def test_a_bare_number_is_no_text_to_verifiers_and_its_rollout_fails(evaluate, m
     )
     (trace,) = evaluate(host, [{"seed": 0}], lambda messages: "36")
     assert [error["message"] for error in trace["errors"]] == ["Server error: Invalid message (code: VALIDATION_ERROR)"]
-    with contextlib.suppress(KeyError):
-        assert reward(trace) == 0.0
+    assert trace["rewards"] == {}
