@@ -7,7 +7,6 @@ from typing import Any, Literal, Protocol
 
 import websockets.exceptions
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.protocol import State
 
 from openenv_tasksets.loaders.errors import (
     EnvironmentFailed,
@@ -142,8 +141,6 @@ class RemotePlayer:
 
     async def reset(self, selectors: Mapping[str, Any]) -> Outcome:
         """As ``Player.reset``."""
-        if self._socket is not None and self._socket.state is not State.OPEN:
-            self._drop()  # Ended between two episodes: none is lost with it.
         if self._socket is None:
             await self._connect_again()
         return read_outcome(await self._ask("reset", selectors))

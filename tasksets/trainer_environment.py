@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from openenv_tasksets.loaders.errors import EnvironmentFailed, ResetNeeded, SelectionError, TimeExceeded
+from openenv_tasksets.loaders.errors import EnvironmentFailed, PolicyError, ResetNeeded, SelectionError, TimeExceeded
 from openenv_tasksets.loop_thread import LoopThread
 from openenv_tasksets.players import Player
 from openenv_tasksets.server.outcome import Outcome
@@ -108,7 +108,9 @@ class TrainerEnvironment:
         try:
             outcome = await self._player.reset(request)
         except EnvironmentFailed:
-            # A connection that broke since the last episode is noticed only now; the next reset() makes another.
+            # Perhaps the server ended the session since the last episode, which is noticed only now.
+            await self._player.close()
+            self._player = await self._open_player()
             outcome = await self._player.reset(request)
         return outcome, await self._player.state()
 
@@ -118,6 +120,8 @@ class TrainerEnvironment:
             raise ResetNeeded("the episode is over: no tool can be used any more")
         try:
             outcome = self._thread.call(self._player.step(tool.action(arguments)))
+        except PolicyError as exc:
+            raise PolicyError(_told(exc), exc.details) from exc
         except (EnvironmentFailed, ServerUnusable, TimeExceeded):
             self._failed = True
             raise
@@ -170,6 +174,13 @@ _NO_METADATA: tuple[str, dict[str, Any]] = ("metadata", {})
 
 def _is_message(value: Any) -> bool:
     return isinstance(value, dict) and isinstance(value.get("role"), str) and isinstance(value.get("content"), str)
+
+
+def _told(error: PolicyError) -> str:
+    """What is wrong with an action, for the model to read: trainers show it an error's text."""
+    issues = [(each.get("loc"), each.get("msg")) for each in error.details]
+    told = [f"{'.'.join(map(str, loc)) if isinstance(loc, list | tuple) else loc}: {msg}" for loc, msg in issues]
+    return "; ".join([error.message, *told])
 
 
 def _check_selected(request: Mapping[str, Any], state: Mapping[str, Any]) -> None:

@@ -81,16 +81,14 @@ class TasksetSpec:
             raise SelectionError("a TasksetSpec is of a taskset or of a server: give a taskset, or url=")
         self._venue: _Server | _Process
         if url is not None:
-            client = TaskClient(url, environment)
-            self._venue = _Server(url, client.environment)
-            self.split = client.resolve_split(split)
+            self._venue = _Server(url, TaskClient(url, environment).environment)
         else:
             opened = _opened(taskset, environment, hub)
             consent = consent or Consent()
             if trust_remote_code:
                 consent = replace(consent, execution=consent.execution | {opened.environment.id})
             self._venue = _Process(opened, consent)
-            self.split = opened.resolve_split(split)
+        self.split = self._venue.resolve_split(split)
         self._start = start
         self._stop = stop
         positions(start, stop=stop)
@@ -125,10 +123,11 @@ class TasksetSpec:
             stop: The index to end before; None takes all.
 
         Raises:
-            SplitNotFound: There is no such split.
+            SelectionError: There is no such split.
             SplitEndless: The split has no end, and ``stop`` is not given.
             ServerUnusable: The server does not answer.
         """
+        split = self._venue.resolve_split(split)
         stop = self._venue.num_tasks(split) if stop is None else stop
         return _dataset("index", range(stop), split)
 
@@ -159,6 +158,9 @@ class _Process:
     def name(self) -> str:
         return self.taskset.environment.id
 
+    def resolve_split(self, split: str | None) -> str:
+        return self.taskset.resolve_split(split)
+
     def num_tasks(self, split: str) -> int:
         return len(self.taskset.split(split))
 
@@ -176,6 +178,9 @@ class _Server:
 
     url: str
     name: str
+
+    def resolve_split(self, split: str | None) -> str:
+        return TaskClient(self.url, self.name).resolve_split(split)
 
     def num_tasks(self, split: str) -> int:
         try:

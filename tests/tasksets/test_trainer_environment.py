@@ -43,7 +43,7 @@ def test_a_step_is_a_tool_where_there_are_none_and_its_rewards_add_up(make_tasks
         assert environment.step(reply="no") == (
             '{"observation":{"prompt":"train: which word is number 0 of the list?","hint":null},"done":false}'
         )
-        with pytest.raises(PolicyError):
+        with pytest.raises(PolicyError, match="reply: Field required"):
             environment.step(answer="no")
         assert (environment.get_reward(), environment.done) == (0.0, False)
         environment.step(reply="apricot")

@@ -4,17 +4,24 @@ import contextlib
 import json
 import pickle
 import statistics
+import subprocess
+import sys
 from collections import Counter
 
 import pytest
+from loopback_hub import LoopbackHub
 from tool_environment import Guess
+from words_folder import FILES
 
 from openenv_tasksets.audit.served import served
 from openenv_tasksets.installed import find_environment
-from openenv_tasksets.loaders.errors import SelectionError, SplitEndless, SplitNotFound
+from openenv_tasksets.loaders.errors import ConsentNeeded, SelectionError, SplitEndless, SplitNotFound
+from openenv_tasksets.loaders.hub import Hub
 from openenv_tasksets.server.host import Host, HostSettings
 from openenv_tasksets.task_client import ServerUnusable
+from openenv_tasksets.taskset import Taskset
 from openenv_tasksets.trl import TasksetSpec
+from tasksets_examples.humaneval.build import build
 
 ROWS = {
     "train": [{"key": f"k{n}", "question": f"What is {n} + {n}, modulo four?", "sum": 2 * n % 4} for n in range(6)],
@@ -70,11 +77,46 @@ def test_the_positions_may_be_any(taskset, way):
             assert spec.train_dataset["seed"][:] == expected
 
 
-def test_rows_without_end_want_a_stop():
-    with TasksetSpec("examples/endless", stop=3) as spec:
+@pytest.mark.parametrize("way", WAYS)
+def test_rows_without_end_want_a_stop(way):
+    endless = Taskset.from_path("examples/endless")
+    with spec_of(endless, way, stop=3) as spec:
         assert len(spec.train_dataset) == 3
-    with TasksetSpec("examples/endless") as spec, pytest.raises(SplitEndless, match="no end"):
+    with spec_of(endless, way) as spec, pytest.raises(SplitEndless, match="no end"):
         spec.train_dataset  # noqa: B018
+    with spec_of(endless, way) as spec, pytest.raises(SelectionError, match="no split 'tets'"):
+        spec.eval_dataset("tets")
+
+
+def test_neither_the_trainer_nor_torch_is_imported():
+    heavy = "trl torch transformers datasets"
+    script = (
+        "import sys\n"
+        "from openenv_tasksets.trl import TasksetSpec\n"
+        "with TasksetSpec('examples/questions') as spec:\n"
+        "    spec.environment_factory().reset(seed=0)\n"
+        f"print([name for name in {heavy!r}.split() if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_rows_are_executed_at_the_users_word_only(tmp_path):
+    build(tmp_path)
+    with TasksetSpec(tmp_path) as spec, pytest.raises(ConsentNeeded, match="--allow-execution humaneval"):
+        spec.environment_factory()
+    with TasksetSpec(tmp_path, trust_remote_code=True) as spec:
+        assert spec.environment_factory().reset(seed=0)
+
+
+def test_a_reference_to_the_hub_is_played_at_its_commit(tmp_path):
+    with LoopbackHub() as server:
+        server.create_repo("acme/words")
+        server.commit("acme/words", FILES)
+        hub = Hub(server.endpoint, token=server.token, cache_dir=tmp_path, wait=lambda seconds: None)
+        with TasksetSpec("hf://datasets/acme/words/spelling@main", hub=hub) as spec:
+            assert len(spec.train_dataset) == 5
+            assert spec.environment_factory().reset(index=4) == "About 4w terces?"
 
 
 def test_what_is_wrong_is_said_when_the_spec_is_made(taskset):
