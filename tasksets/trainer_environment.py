@@ -8,7 +8,14 @@ from typing import Any
 
 import msgspec
 
-from openenv_tasksets.loaders.errors import EnvironmentFailed, PolicyError, ResetNeeded, SelectionError, TimeExceeded
+from openenv_tasksets.loaders.errors import (
+    EnvironmentFailed,
+    PolicyError,
+    ResetNeeded,
+    SelectionError,
+    TasksetError,
+    TimeExceeded,
+)
 from openenv_tasksets.loop_thread import LoopThread
 from openenv_tasksets.players import Player
 from openenv_tasksets.server.outcome import Outcome
@@ -109,7 +116,8 @@ class TrainerEnvironment:
             outcome = await self._player.reset(request)
         except EnvironmentFailed:
             # Perhaps the server ended the session since the last episode, which is noticed only now.
-            await self._player.close()
+            lost, self._player = self._player, None
+            await lost.close()
             self._player = await self._open_player()
             outcome = await self._player.reset(request)
         return outcome, await self._player.state()
@@ -146,7 +154,7 @@ def environment_class(name: str, tools: Sequence[Tool]) -> type[TrainerEnvironme
     methods = {tool.name: tool_method(tool, TrainerEnvironment._use) for tool in tools}
     taken = [each for each in methods if each.startswith("_") or hasattr(TrainerEnvironment, each)]
     if taken:
-        raise SelectionError(
+        raise TasksetError(
             f"environment {name!r} has a tool named {taken[0]!r}, which means something else to trainers"
         )
     return type(name, (TrainerEnvironment,), methods)

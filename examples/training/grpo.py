@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--group", type=int, default=8, help="rollouts of one task that are compared")
     parser.add_argument("--cpu", action="store_true", help="train without a GPU, which is for small models")
     given = parser.parse_args(arguments)
-    where = {"url": given.taskset} if given.taskset.startswith("http") else {"taskset": given.taskset}
+    where = {"url": given.taskset} if given.taskset.startswith(("http://", "https://")) else {"taskset": given.taskset}
     with TasksetSpec(**where) as spec:
         train(spec, given)
 

@@ -11,7 +11,7 @@ from served import openenv, served
 from tool_environment import Guess
 
 from openenv_tasksets.audit.served import served as serving
-from openenv_tasksets.loaders.errors import EnvironmentFailed, PolicyError, ResetNeeded, SelectionError
+from openenv_tasksets.loaders.errors import EnvironmentFailed, PolicyError, ResetNeeded, SelectionError, TasksetError
 from openenv_tasksets.mixin import bind_environment
 from openenv_tasksets.server.host import Host
 from openenv_tasksets.server.tools import ToolFailed
@@ -132,7 +132,7 @@ def test_a_server_that_plays_another_position_is_found_out(make_taskset, openenv
 
 @pytest.mark.parametrize("name", ["reset", "get_reward", "done", "_use", "__init__"])
 def test_a_tool_with_a_name_of_the_trainers_is_refused(name):
-    with pytest.raises(SelectionError, match=f"'{name}', which means something else to trainers"):
+    with pytest.raises(TasksetError, match=f"'{name}', which means something else to trainers"):
         environment_class("quiz", [Tool(name, "", {}, of_step=False)])
 
 
