@@ -308,6 +308,40 @@ class TestTheTrainer:
             statistics.mean(call[0]["answer"] == "0" for *_, call in recorder.rollouts)
         )
 
+    def test_several_specs_train_together(self, taskset, make_taskset, tmp_path):
+        from datasets import concatenate_datasets
+        from trl import GRPOConfig, GRPOTrainer
+
+        rows = [{"key": f"d{n}", "question": f"What is {n} - {n}?", "sum": 0} for n in range(2)]
+        other = make_taskset(rows, TASK, id="differences", frameworks=NUMBER)
+        model, tokenizer = model_calling("submit", "answer", ['"0"', '"2"'])
+        recorder = Recorder()
+        with TasksetSpec(taskset, stop=2) as sums, TasksetSpec(other) as differences:
+            specs = {"sums": sums, "differences": differences}
+            parts = [spec.train_dataset.add_column("environment", [name] * 2) for name, spec in specs.items()]
+            trainer = GRPOTrainer(
+                model=model,
+                args=GRPOConfig(
+                    output_dir=str(tmp_path),
+                    per_device_train_batch_size=16,
+                    num_generations=4,
+                    max_tool_calling_iterations=1,
+                    max_steps=1,
+                    use_cpu=True,
+                    bf16=False,
+                    report_to="none",
+                ),
+                processing_class=tokenizer,
+                train_dataset=concatenate_datasets(parts),
+                environment_factory={name: spec.environment_factory for name, spec in specs.items()},
+                reward_funcs=recorder,
+            )
+            trainer.train()
+        played = Counter(rollout[1] for rollout in recorder.rollouts)
+        ids = [taskset["train"][taskset.locate("train", position)[1]].id for position in range(2)]
+        assert played == dict.fromkeys([*ids, "d0", "d1"], 4)
+        assert trainer.reward_func_names == ["recorder", "sums", "differences"]
+
     def test_without_the_dataset_the_members_of_a_group_would_play_different_tasks_which_is_refused(
         self, taskset, tmp_path
     ):

@@ -20,6 +20,8 @@ from openenv_tasksets.audit.served import served
 from openenv_tasksets.server.host import Host
 from openenv_tasksets.taskset import Taskset
 
+pytestmark = pytest.mark.timeout(600)
+
 QUESTIONS = Path(__file__).parents[2] / "examples" / "questions"
 UV = f"""#!/bin/sh
 case "$*" in
