@@ -2,6 +2,7 @@
 # make test      set up, and pass the tests
 # make check     lint, types, import contracts, tests, doc examples: what CI runs
 # make test-hub1 the tests of the Hub with huggingface_hub 1, in a virtual environment of its own
+# make test-verifiers  the tests of verifiers, in a virtual environment of its own
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -11,7 +12,7 @@ TESTS := $(BIN)/python -m pytest -n auto --dist loadfile
 HUB_TESTS = tests/support_tests $(filter-out tests/tasksets/test_auto_env.py, \
 	$(shell grep -rl loopback_hub tests/loaders tests/tasksets --include='test_*.py'))
 
-.PHONY: demo test test-slow test-hub1 check lint types format bench-server bench-hub bench-loader soak clean
+.PHONY: demo test test-slow test-hub1 test-verifiers check lint types format bench-server bench-hub bench-loader soak clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m tasksets_examples.demo
@@ -24,6 +25,9 @@ test-slow: $(VENV)/.dev
 
 test-hub1: $(VENV)-hub1/.made
 	$(VENV)-hub1/bin/python -m pytest -n auto --dist loadfile -m "not slow" $(HUB_TESTS)
+
+test-verifiers: $(VENV)-verifiers/.made
+	$(VENV)-verifiers/bin/python -m pytest -n0 tests/trainers
 
 check: lint types
 	$(TESTS) -m "not slow" --cov --cov-report=term:skip-covered
@@ -54,6 +58,11 @@ $(VENV)-hub1/.made: pyproject.toml
 	@$(VENV)-hub1/bin/python -m pip -qq --disable-pip-version-check install -e '.[hub-tests]' -e './examples[reasoning]' 'huggingface_hub==1.33.*'
 	@touch $@
 
+$(VENV)-verifiers/.made: pyproject.toml
+	@$(PYTHON) -m venv $(VENV)-verifiers
+	@$(VENV)-verifiers/bin/python -m pip -qq --disable-pip-version-check install -e '.[verifiers-tests]'
+	@touch $@
+
 bench-loader: $(VENV)/.dev
 	$(BIN)/python benchmarks/loader
 	$(BIN)/python benchmarks/loader --plot --rounds 3
@@ -78,4 +87,4 @@ $(VENV)/.dev: $(VENV)/.made pyproject.toml examples/pyproject.toml
 	@touch $@ $(VENV)/.demo
 
 clean:
-	rm -rf $(VENV) $(VENV)-hub1 build .demo .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-hub1 $(VENV)-verifiers build .demo .mypy_cache .pytest_cache .ruff_cache .hypothesis

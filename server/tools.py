@@ -54,7 +54,7 @@ async def list_tools(kind: EnvironmentType, session: Session | None) -> list[dic
         TasksetError: As ``Session.step`` does.
     """
     if kind.step_tool is not None:
-        return [_tool(kind.step_tool, *_described(kind))]
+        return [step_tool(kind.step_tool, kind.action.schema)]
     if not kind.tool_actions or session is None:
         raise NoTools("Environment does not support MCP")
     listed = (await session.step({"type": "list_tools"})).observation.get("tools")
@@ -97,21 +97,39 @@ async def call_tool(
     else:
         action = {"type": "call_tool", "tool_name": name, "arguments": arguments}
     outcome = await (session.use_tool(action) if in_episode else session.act(action))
+    return read_answer(outcome, of_step=kind.step_tool is not None)
+
+
+def step_tool(name: str, action: Mapping[str, Any]) -> dict[str, Any]:
+    """The tool that a step() is offered as.
+
+    Args:
+        name: What it is called.
+        action: JSON Schema of the action; its metadata, which only clients fill in, is left out.
+    """
+    schema = {key: value for key, value in action.items() if key not in ("title", "description")}
+    properties = {name: each for name, each in schema.get("properties", {}).items() if name != "metadata"}
+    about = str(action.get("description") or "Take one action.").partition("\n\n")[0]
+    return _tool(name, " ".join(about.split()), {**schema, "properties": properties})
+
+
+def read_answer(outcome: Outcome, *, of_step: bool) -> ToolAnswer:
+    """What a tool gave, from the step that called it.
+
+    Args:
+        outcome: Of that step.
+        of_step: Whether the tool is the environment's step(), and not one of its tools.
+
+    Raises:
+        ToolFailed: It was not called, or said that it failed.
+    """
     if not outcome.taken:
         raise ToolFailed("the time of the episode is over; the tool was not called")
-    return _of_step(outcome) if kind.step_tool is not None else _of_observation(outcome)
+    return _of_step(outcome) if of_step else _of_observation(outcome)
 
 
 def _tool(name: str, description: str, schema: Mapping[str, Any]) -> dict[str, Any]:
     return {"name": name, "description": description, "inputSchema": schema, "input_schema": schema}
-
-
-def _described(kind: EnvironmentType) -> tuple[str, dict[str, Any]]:
-    """What the environment's action is, and its schema without the metadata that only clients fill in."""
-    schema = {key: value for key, value in kind.action.schema.items() if key not in ("title", "description")}
-    properties = {name: each for name, each in schema.get("properties", {}).items() if name != "metadata"}
-    about = str(kind.action.schema.get("description") or "Take one action.").partition("\n\n")[0]
-    return " ".join(about.split()), {**schema, "properties": properties}
 
 
 def _of_step(outcome: Outcome) -> ToolAnswer:

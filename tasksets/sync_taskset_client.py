@@ -1,12 +1,9 @@
 """The client of a taskset without ``await``: the same calls, on an event loop in a thread of its own."""
 
-import asyncio
-import contextlib
-import threading
 from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
 from typing import Any, TypeVar
 
-from openenv_tasksets.loaders.errors import ResetNeeded
+from openenv_tasksets.loop_thread import LoopThread
 from openenv_tasksets.taskset import Taskset
 from openenv_tasksets.taskset_client import StepResult, TasksetClient
 from openenv_tasksets.view import TaskView
@@ -23,9 +20,7 @@ class SyncTasksetClient:
 
     def __init__(self, client: TasksetClient) -> None:
         self._client = client
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._run, name="taskset client", daemon=True)
-        self._thread.start()
+        self._thread = LoopThread("taskset client")
 
     def __enter__(self) -> "SyncTasksetClient":
         self._call(self._client.__aenter__())
@@ -94,10 +89,9 @@ class SyncTasksetClient:
 
     def close(self) -> None:
         """Give the environment back, and end the thread: this is the last call."""
-        if self._thread.is_alive():
+        if self._thread.is_running:
             self._call(self._client.close())
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join()
+            self._thread.stop()
 
     def episodes(self, start: int = 0, *, shard_index: int = 0, shard_count: int = 1) -> Iterator[StepResult]:
         """As ``TasksetClient.episodes``."""
@@ -111,14 +105,7 @@ class SyncTasksetClient:
                 return
 
     def _call(self, call: Coroutine[Any, Any, Result]) -> Result:
-        if not self._thread.is_alive():
-            call.close()
-            raise ResetNeeded("this client is closed; make another one")
-        return asyncio.run_coroutine_threadsafe(call, self._loop).result()
-
-    def _run(self) -> None:
-        with contextlib.closing(self._loop):
-            self._loop.run_forever()
+        return self._thread.call(call)
 
 
 async def _next(results: AsyncIterator[StepResult]) -> StepResult:

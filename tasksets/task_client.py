@@ -65,6 +65,21 @@ class TaskClient:
         """
         return _checked(self._ask("/schema", base=self.base_url), dict)
 
+    def tools(self) -> list[Mapping[str, Any]]:
+        """The environment's tools, as JSON-RPC's ``tools/list`` has them; empty where it has none.
+
+        Raises:
+            ServerUnusable: No such answer.
+        """
+        request = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
+        answer = _checked(self._ask("/mcp", request, base=self.base_url), dict)
+        if isinstance(answer.get("result"), dict):
+            return [_checked(each, dict) for each in _checked(answer["result"].get("tools"), list)]
+        told = str(_checked(answer.get("error"), dict).get("message"))
+        if "does not support MCP" in told:
+            return []
+        raise ServerUnusable(f"{self.base_url}/mcp does not list the environment's tools: {told[:200]}")
+
     def splits(self) -> list[str]:
         """Names of the splits, in the server's order.
 
