@@ -9,18 +9,23 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from openenv_tasksets.loaders.errors import SourceError
 from openenv_tasksets.loaders.files import ByteSources, SourceFiles
+from openenv_tasksets.loaders.packed_rows import PackedRows
 from openenv_tasksets.loaders.parquet_footer import Footer, group_sizes, read_footers
 from openenv_tasksets.loaders.parquet_group import NO_PYTHON_FORM, Group, Piece
 from openenv_tasksets.loaders.parquet_statistics import GroupOfFile, column_ranges
 from openenv_tasksets.loaders.row_form import RowForm
 from openenv_tasksets.loaders.rows import Row, ValueRange
 from openenv_tasksets.loaders.spelling import nearest
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 CACHE_BYTES = 16 << 20
 """Packed rows that one ``ParquetRows`` keeps, by default."""
@@ -132,6 +137,31 @@ class ParquetRows:
         """Whether the row is decoded and packed."""
         group, place = self._find(index)
         return self._pieces.get((group, place // self.groups[group].piece_rows)) is not None
+
+    def is_ready(self) -> bool:
+        """False: what is decoded may have to give way."""
+        return False
+
+    def row_bytes(self) -> int:
+        """About how many bytes a packed row takes: that of the first row group."""
+        first = next((group for group in self.groups if group.rows), None)
+        return 1 if first is None else max(1, first.size // first.rows)
+
+    def gather(self, indices: "NDArray[np.int64]", *, fetch: bool) -> PackedRows | None:
+        """As ``BulkRows`` has it; keeps nothing but what stands around rows that stand together."""
+        if not self._columns or not len(indices):
+            return None
+        low, high = int(indices.min()), int(indices.max())
+        first, last = self._find(low)[0], self._find(high)[0]
+        if not fetch and any(group.file.at_hand() is None for group in self.groups[first : last + 1]):
+            return None
+        from openenv_tasksets.loaders.parquet_gather import gather, pieces
+
+        if high - low < len(indices):
+            packed = pieces(self._piece_of, indices)
+        else:
+            packed = gather(self.groups, self._starts, self.form, indices)
+        return PackedRows(packed, self.form.unpacker)
 
     def project(self, columns: Sequence[str]) -> "ParquetRows":
         """The same rows with only ``columns``; footers are not read again.

@@ -81,6 +81,12 @@ class Piece:
         return self
 
     @property
+    def rows(self) -> pa.BinaryArray:
+        """All rows, once they are packed."""
+        buffers = [None, pa.py_buffer(self._ends), pa.py_buffer(self._data)]
+        return pa.Array.from_buffers(pa.binary(), self.count, buffers)
+
+    @property
     def data(self) -> memoryview:
         """All rows, packed, one behind the other."""
         return self._data[self._ends[0] : self._ends[-1]]

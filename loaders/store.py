@@ -17,8 +17,10 @@ import struct
 import threading
 import time
 import zlib
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -177,26 +179,65 @@ class RowStore:
         self._drop(group)
         return None
 
-    def run(self, group: int, place: int, count: int) -> list[memoryview] | None:
-        """Packed rows that follow each other, at least one and at most ``count``; None as in ``row``."""
+    def run(self, group: int, place: int, count: int) -> tuple[bytes, int] | None:
+        """Packed rows that follow each other, one behind the other, and how many: at least one, at most ``count``.
+
+        None as in ``row``.
+        """
         block = self._blocks.get(group)
         if block is None:
             return None
         try:
-            table = _pread(block.descriptor, ENTRY.size * (count + 1), block.table_at + ENTRY.size * place)
-            ends = list(ENTRY.iter_unpack(table))
-            first = ends[0][0]
-            last = next((n for n in range(2, len(ends)) if ends[n][0] - first > _RUN_BYTES), len(ends))
-            content = memoryview(_pread(block.descriptor, ends[last - 1][0] - first, block.rows_at + first))
-        except (*_UNREADABLE, IndexError) as exc:
+            table = memoryview(_pread(block.descriptor, ENTRY.size * (count + 1), block.table_at + ENTRY.size * place))
+            ends, checksums = table.cast("I")[::2].tolist(), table.cast("I")[3::2].tolist()
+            first, limit = ends[0], ends[0] + _RUN_BYTES
+            if ends[-1] > limit:
+                count = max(1, bisect_right(ends, limit) - 1)
+                del ends[count + 1 :], checksums[count:]
+            content = _pread(block.descriptor, ends[count] - first, block.rows_at + first)
+            packed = [content[start - first : end - first] for start, end in pairwise(ends)]
+        except (*_UNREADABLE, IndexError, TypeError) as exc:
             self._drop(group, exc)
             return None
+        seeds = range(group * _STEP + place, group * _STEP + place + count)
+        if [_crc32(row, each & 0xFFFFFFFF) for row, each in zip(packed, seeds, strict=True)] == checksums:
+            return content, count
+        self._drop(group)
+        return None
+
+    def rows(self, starts: Sequence[int], indices: Sequence[int]) -> list[bytes]:
+        """Packed rows anywhere, up to the first that ``row`` would give None for.
+
+        Args:
+            starts: The first row of each row group, and behind them the number of rows.
+            indices: Which rows, each in [0, starts[-1]).
+        """
         found = []
-        for number in range(1, last):
-            packed = content[ends[number - 1][0] - first : ends[number][0] - first]
-            if zlib.crc32(packed, seed(group, place + number - 1)) != ends[number][1]:
-                self._drop(group)
-                return None
+        blocks = self._blocks
+        for index in indices:
+            group = bisect_right(starts, index) - 1
+            place = index - starts[group]
+            block = blocks.get(group)
+            if block is None:
+                break
+            # As in ``row``, whose call would take a third of the time.
+            table = block.table
+            if table is None:
+                packed = self.row(group, place)
+                if packed is None:
+                    break
+            else:
+                at = place + place
+                start = table[at]
+                size = table[at + 2] - start
+                try:
+                    packed = _pread(block.descriptor, size, block.rows_at + start)
+                except _UNREADABLE as exc:
+                    self._drop(group, exc)
+                    break
+                if len(packed) != size or _crc32(packed, (group * _STEP + place) & 0xFFFFFFFF) != table[at + 3]:
+                    self._drop(group)
+                    break
             found.append(packed)
         return found
 
