@@ -1,5 +1,6 @@
 """Rows in memory as they are packed: small, unseen by Python's garbage collector, and unpacked when they are taken."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from openenv_tasksets.loaders.rows import Row
@@ -51,6 +52,10 @@ class BulkRows(Protocol):
 
     def row_bytes(self) -> int:
         """About how many bytes a packed row takes, >= 1."""
+        ...
+
+    def prepare(self) -> Iterator[None]:
+        """Make rows ready, as many as can be here, a short step at a time, before they are read in no order."""
         ...
 
     def gather(self, indices: "NDArray[np.int64]", *, fetch: bool) -> PackedRows | None:

@@ -147,6 +147,10 @@ class ParquetRows:
         first = next((group for group in self.groups if group.rows), None)
         return 1 if first is None else max(1, first.size // first.rows)
 
+    def prepare(self) -> Iterator[None]:
+        """Nothing to do."""
+        return iter(())
+
     def gather(self, indices: "NDArray[np.int64]", *, fetch: bool) -> PackedRows | None:
         """As ``BulkRows`` has it; keeps nothing but what stands around rows that stand together."""
         if not self._columns or not len(indices):

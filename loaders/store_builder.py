@@ -9,7 +9,7 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 from openenv_tasksets.loaders.errors import TasksetError
 from openenv_tasksets.loaders.parquet import ParquetRows
@@ -30,6 +30,8 @@ _ROOM_BYTES = 64 << 20
 _QUICK_BYTES = 64 << 20
 _PATIENCE_S = 1.0
 _MOST_THREADS = 2
+_MOMENT_S = 0.05
+_GROWTH_S = 5.0
 _running: "weakref.WeakSet[StoreBuilder]" = weakref.WeakSet()
 
 
@@ -102,16 +104,48 @@ class StoreBuilder:
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
+    def help(self) -> Iterator[None]:
+        """Write along on the caller's thread, a row group a step, and wait for what others write.
+
+        For whoever cannot go on without most of the rows: the threads of the builder give way to everybody. Ends
+        where the store is whole, where files must be fetched first, and where it does not grow any more.
+        """
+        store = self._store
+        if store is None or any(group.file.at_hand() is None for group in self._rows.groups):
+            return
+        known, grown_at, has_helped = len(store), time.monotonic(), False
+        while self._thread.is_alive() and not store.is_complete and time.monotonic() < grown_at + _GROWTH_S:
+            if self._writing and not has_helped:
+                has_helped = True
+                yield from self._write_along(store)
+            with self._written:
+                self._written.wait(_MOMENT_S)
+            store.refresh()
+            if len(store) > known:
+                known, grown_at = len(store), time.monotonic()
+            yield
+
+    def _write_along(self, store: RowStore) -> Iterator[None]:
+        with self._logged(), StoreWriter(store, lock=_is_locked) as writer:
+            while self._write_one(store, writer):
+                yield
+
     def _run(self) -> None:
         _give_way()
-        try:
-            if self._store is None:
-                for file in self._rows.files:
-                    if self._stopping.is_set():
-                        return
-                    file.bring()
-            else:
+        with self._logged():
+            if self._store is not None:
                 self._build(self._store)
+                return
+            for file in self._rows.files:
+                if self._stopping.is_set():
+                    return
+                file.bring()
+
+    @contextmanager
+    def _logged(self) -> Iterator[None]:
+        """What stops the building is told, and stops nothing else."""
+        try:
+            yield
         except OSError as exc:
             logger.warning("the row store in %s cannot be written: %s; rows are read from Parquet", self._where(), exc)
         except TasksetError as exc:
@@ -169,15 +203,23 @@ class StoreBuilder:
             self._written.notify_all()
 
     def _write_all(self, store: RowStore, writer: StoreWriter) -> None:
-        while not self._stopping.is_set() and (number := self._choose(store)) is not None:
-            group = self._rows.groups[number]
-            group.file.bring()
-            before = writer.size
-            writer.write(number, self._packed(number))
-            self._say_written()
-            with self._choosing:
-                self._room_bytes += group.size - (writer.size - before)
-                self._reserved_bytes -= group.size
+        while self._write_one(store, writer):
+            pass
+
+    def _write_one(self, store: RowStore, writer: StoreWriter) -> bool:
+        """Write a row group; False where there is none left to write."""
+        number = None if self._stopping.is_set() else self._choose(store)
+        if number is None:
+            return False
+        group = self._rows.groups[number]
+        group.file.bring()
+        before = writer.size
+        writer.write(number, self._packed(number))
+        self._say_written()
+        with self._choosing:
+            self._room_bytes += group.size - (writer.size - before)
+            self._reserved_bytes -= group.size
+        return True
 
     def _names(self) -> tuple[str, ...]:
         return tuple(file.name for file in self._rows.files)

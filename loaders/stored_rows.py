@@ -164,6 +164,11 @@ class StoredRows:
         """About how many bytes a packed row takes."""
         return self.parquet.row_bytes()
 
+    def prepare(self) -> Iterator[None]:
+        """Build the store here and now, where it can be."""
+        builder = self.build()
+        return iter(()) if builder is None else builder.help()
+
     def gather(self, indices: "NDArray[np.int64]", *, fetch: bool) -> PackedRows | None:
         """As ``BulkRows`` has it: from the store what it has, and the rest from the files."""
         self._store.refresh()

@@ -86,6 +86,7 @@ class _Batches:
         self._order = order
         self._ahead_bytes = ahead_bytes
         self._bulk = rows if isinstance(rows, BulkRows) else None
+        self._is_prepared = False
         self._size, self._row_bytes, self._windows = FIRST_ROWS, 0, True
 
     def of(self, *walks: Sequence[int]) -> Iterator[Batch[Found]]:
@@ -107,34 +108,46 @@ class _Batches:
             return
         end = self._order.window_end(walk[0])
         if bulk is not None and (end is not None or self._size > FIRST_ROWS):
-            gathered = self._gathered(bulk, walk, end)
-            if gathered is not None:
-                yield from gathered
+            part, indices = self._window(bulk, walk, end)
+            if not self._is_prepared and end is None and not _ascends(indices):
+                self._is_prepared, self._done = True, 0
+                # Empty batches, so that whoever ends the stream need not wait.
+                yield from (Batch([], 0) for _ in bulk.prepare())
+                return
+            packed = self._gathered(bulk, part, indices, end)
+            if packed is not None:
+                self._done = len(part)
+                yield from _slices(self._rows, part, indices.tolist(), packed)
                 return
         yield self._read(walk, end)
 
-    def _gathered(self, bulk: BulkRows, walk: Sequence[int], end: int | None) -> Iterator[Batch[Found]] | None:
-        """The next rows, packed; None where they are to be read in another way."""
+    def _window(
+        self, bulk: BulkRows, walk: Sequence[int], end: int | None
+    ) -> tuple[Sequence[int], "NDArray[np.int64]"]:
+        """The positions that are best read at once, packed, and their indices."""
+        row_bytes = bulk.row_bytes()
         if end is not None:
             part = walk[: bisect_left(walk[: end - walk[0]], end)]
-            if len(part) * bulk.row_bytes() > WINDOW_BYTES:
-                return None
-        else:
-            part = walk[: max(1, min(GATHERED_BYTES, 4 * self._ahead_bytes) // bulk.row_bytes())]
+            return part, self._order.batch(part)
+        part = walk[: max(1, min(GATHERED_BYTES, 4 * self._ahead_bytes) // row_bytes)]
+        indices = self._order.batch(part)
+        if _ascends(indices):
+            # Nothing is decoded twice, and farther ahead there is nothing to be gained.
+            count = max(1, self._ahead_bytes // 2 // row_bytes)
+            part, indices = part[:count], indices[:count]
+        return part, indices
+
+    def _gathered(
+        self, bulk: BulkRows, part: Sequence[int], indices: "NDArray[np.int64]", end: int | None
+    ) -> PackedRows | None:
+        """The rows of a window, packed; None where they are to be read in another way."""
+        if end is not None and len(part) * bulk.row_bytes() > WINDOW_BYTES:
+            return None
         try:
-            indices = self._order.batch(part)
-            if end is None and bool((indices[1:] >= indices[:-1]).all()):
-                # Far ahead there is nothing to be gained.
-                part = part[: max(1, self._ahead_bytes // 2 // bulk.row_bytes())]
-                indices = indices[: len(part)]
-            packed = bulk.gather(indices, fetch=end is not None)
+            return bulk.gather(indices, fetch=end is not None)
         except Exception:  # noqa: BLE001 - which row it was of is found out without it
             self._bulk = None
             return None
-        if packed is None:
-            return None
-        self._done = len(part)
-        return _slices(self._rows, part, indices.tolist(), packed)
 
     def _read(self, walk: Sequence[int], end: int | None) -> Batch[Found]:
         count = min(self._size, max(1, self._ahead_bytes // max(1, self._row_bytes)))
@@ -167,9 +180,13 @@ def _read(rows: ManyRows, order: Ordering, part: Sequence[int], most_bytes: int 
     return Batch(list(zip(part, indices.tolist(), found, strict=True)), rows_bytes(found))
 
 
+def _ascends(indices: "NDArray[np.int64]") -> bool:
+    return bool((indices[1:] >= indices[:-1]).all())
+
+
 def _ascending(rows: ManyRows, indices: "NDArray[np.int64]", most_bytes: int | None) -> list[Row]:
     """The rows at ``indices``, read in ascending order."""
-    if most_bytes is None and bool((indices[1:] >= indices[:-1]).all()):
+    if most_bytes is None and _ascends(indices):
         return rows.read_many(indices.tolist())
     import numpy as np
 

@@ -129,6 +129,10 @@ class Split:
         """About how many bytes a packed row takes, >= 1."""
         return self.rows.row_bytes() if isinstance(self.rows, BulkRows) else 1
 
+    def prepare(self) -> Iterator[None]:
+        """Make rows ready, as many as can be here, a short step at a time."""
+        return self.rows.prepare() if isinstance(self.rows, BulkRows) else iter(())
+
     def gather(self, indices: "NDArray[np.int64]", *, fetch: bool) -> PackedRows | None:
         """The rows that some indices serve, packed, in the order given; None where the source cannot do that.
 
