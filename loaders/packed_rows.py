@@ -50,8 +50,8 @@ class BulkRows(Protocol):
         """Whether every row can be had now, without waiting for a disk, a network or a decoder."""
         ...
 
-    def row_bytes(self) -> int:
-        """About how many bytes a packed row takes, >= 1."""
+    def row_bytes(self) -> int | None:
+        """About how many bytes a packed row takes, >= 1; None where rows cannot be gathered after all."""
         ...
 
     def prepare(self) -> Iterator[None]:

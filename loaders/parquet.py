@@ -139,8 +139,8 @@ class ParquetRows:
         return self._pieces.get((group, place // self.groups[group].piece_rows)) is not None
 
     def is_ready(self) -> bool:
-        """False: what is decoded may have to give way."""
-        return False
+        """Whether every row is decoded, packed and kept."""
+        return len(self._pieces) == sum(-(-group.rows // group.piece_rows) for group in self.groups if group.rows)
 
     def row_bytes(self) -> int:
         """About how many bytes a packed row takes: that of the first row group."""
@@ -148,8 +148,13 @@ class ParquetRows:
         return 1 if first is None else max(1, first.size // first.rows)
 
     def prepare(self) -> Iterator[None]:
-        """Nothing to do."""
-        return iter(())
+        """Decode all, where all can be kept."""
+        if sum(group.size for group in self.groups) > self._pieces.most_bytes:
+            return
+        for start, group in zip(self._starts, self.groups, strict=False):
+            for place in range(0, group.rows if group.file.at_hand() else 0, group.piece_rows):
+                self._piece_of(start + place)
+                yield
 
     def gather(self, indices: "NDArray[np.int64]", *, fetch: bool) -> PackedRows | None:
         """As ``BulkRows`` has it; keeps nothing but what stands around rows that stand together."""
@@ -251,6 +256,9 @@ class _Pieces:
         self._open: OrderedDict[int, _Reading] = OrderedDict()
         self._lock = threading.Lock()
         _ALL.add(self)
+
+    def __len__(self) -> int:
+        return len(self._kept)
 
     def get(self, key: tuple[int, int]) -> Piece | None:
         with self._lock:

@@ -32,6 +32,8 @@ _PATIENCE_S = 1.0
 _MOST_THREADS = 2
 _MOMENT_S = 0.05
 _GROWTH_S = 5.0
+# Packed, rows may take more than Parquet says: as much more, at first, and then as those that were written.
+_GROWTH = 1.5
 _running: "weakref.WeakSet[StoreBuilder]" = weakref.WeakSet()
 
 
@@ -67,6 +69,7 @@ class StoreBuilder:
         self._taken: set[int] = set()
         self._following = 0
         self._room_bytes = self._reserved_bytes = 0
+        self._growth = _GROWTH
         self._choosing = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="openenv-tasksets-store", daemon=True)
 
@@ -208,29 +211,32 @@ class StoreBuilder:
 
     def _write_one(self, store: RowStore, writer: StoreWriter) -> bool:
         """Write a row group; False where there is none left to write."""
-        number = None if self._stopping.is_set() else self._choose(store)
-        if number is None:
+        chosen = None if self._stopping.is_set() else self._choose(store)
+        if chosen is None:
             return False
+        number, size = chosen
         group = self._rows.groups[number]
         group.file.bring()
         before = writer.size
         writer.write(number, self._packed(number))
         self._say_written()
+        taken = writer.size - before
         with self._choosing:
-            self._room_bytes += group.size - (writer.size - before)
-            self._reserved_bytes -= group.size
+            self._room_bytes += size - taken
+            self._reserved_bytes -= size
+            self._growth = max(self._growth, taken / max(1, group.size))
         return True
 
     def _names(self) -> tuple[str, ...]:
         return tuple(file.name for file in self._rows.files)
 
-    def _choose(self, store: RowStore) -> int | None:
-        """A row group that is missing, and for which there is room: the one wanted last, else the next one."""
+    def _choose(self, store: RowStore) -> tuple[int, int] | None:
+        """A row group that is missing, the one wanted last or else the next, and the room that is kept for it."""
         with self._choosing:
             number = self._missing(store)
             if number is None:
                 return None
-            size = self._rows.groups[number].size
+            size = int(self._rows.groups[number].size * self._growth)
             if size > self._room_bytes:
                 wanted = max(size, _ROOM_BYTES) + self._reserved_bytes
                 self._room_bytes = self._stores.make_room(wanted, store.folder) - self._reserved_bytes
@@ -244,7 +250,7 @@ class StoreBuilder:
             self._room_bytes -= size
             self._reserved_bytes += size
             self._taken.add(number)
-            return number
+            return number, size
 
     def _missing(self, store: RowStore) -> int | None:
         while self._wanted or self._following < len(self._rows.groups):

@@ -156,18 +156,21 @@ class StoredRows:
         return self._split.is_open and self.parquet.is_hot(index)
 
     def is_ready(self) -> bool:
-        """Whether the store has every row."""
+        """Whether the store has every row, or memory has."""
         self._store.refresh()
-        return self._store.is_complete
+        return self._store.is_complete or (self._split.is_open and self.parquet.is_ready())
 
     def row_bytes(self) -> int:
         """About how many bytes a packed row takes."""
         return self.parquet.row_bytes()
 
     def prepare(self) -> Iterator[None]:
-        """Build the store here and now, where it can be."""
+        """Build the store here and now, where it can be; decode what needs none."""
         builder = self.build()
-        return iter(()) if builder is None else builder.help()
+        if builder is not None:
+            yield from builder.help()
+        if not self._store.is_complete:
+            yield from self.parquet.prepare()
 
     def gather(self, indices: "NDArray[np.int64]", *, fetch: bool) -> PackedRows | None:
         """As ``BulkRows`` has it: from the store what it has, and the rest from the files."""

@@ -38,7 +38,12 @@ READY_ROWS = 4096
 GATHERED_BYTES = 32 << 20
 """Packed rows that are read at once in a shuffled order: the more, the fewer times each block is decoded."""
 
+GATHERED_ROWS = 1 << 17
+"""How many they are at most."""
+
 _PIECE_ROWS = 4096
+# How much more rows take in memory than packed, about.
+_AS_DICTS = 4
 # More than they take: names need not run far ahead.
 _NAMED_BYTES = 1024
 _SAMPLES = 8
@@ -107,14 +112,17 @@ class _Batches:
             yield Batch([], len(part) * _NAMED_BYTES, deferred=_read_now(self._rows, self._order, part))
             return
         end = self._order.window_end(walk[0])
-        if bulk is not None and (end is not None or self._size > FIRST_ROWS):
-            part, indices = self._window(bulk, walk, end)
+        row_bytes = None if bulk is None else bulk.row_bytes()
+        if bulk is not None and row_bytes is not None and (end is not None or self._size > FIRST_ROWS):
+            part, indices = self._window(row_bytes, walk, end)
             if not self._is_prepared and end is None and not _ascends(indices):
                 self._is_prepared, self._done = True, 0
                 # Empty batches, so that whoever ends the stream need not wait.
                 yield from (Batch([], 0) for _ in bulk.prepare())
                 return
-            packed = self._gathered(bulk, part, indices, end)
+            packed = None
+            if end is None or len(part) * row_bytes <= WINDOW_BYTES // _AS_DICTS:
+                packed = self._gathered(bulk, indices, fetch=end is not None)
             if packed is not None:
                 self._done = len(part)
                 yield from _slices(self._rows, part, indices.tolist(), packed)
@@ -122,14 +130,13 @@ class _Batches:
         yield self._read(walk, end)
 
     def _window(
-        self, bulk: BulkRows, walk: Sequence[int], end: int | None
+        self, row_bytes: int, walk: Sequence[int], end: int | None
     ) -> tuple[Sequence[int], "NDArray[np.int64]"]:
         """The positions that are best read at once, packed, and their indices."""
-        row_bytes = bulk.row_bytes()
         if end is not None:
             part = walk[: bisect_left(walk[: end - walk[0]], end)]
             return part, self._order.batch(part)
-        part = walk[: max(1, min(GATHERED_BYTES, 4 * self._ahead_bytes) // row_bytes)]
+        part = walk[: min(GATHERED_ROWS, max(1, min(GATHERED_BYTES, 4 * self._ahead_bytes) // row_bytes))]
         indices = self._order.batch(part)
         if _ascends(indices):
             # Nothing is decoded twice, and farther ahead there is nothing to be gained.
@@ -137,14 +144,10 @@ class _Batches:
             part, indices = part[:count], indices[:count]
         return part, indices
 
-    def _gathered(
-        self, bulk: BulkRows, part: Sequence[int], indices: "NDArray[np.int64]", end: int | None
-    ) -> PackedRows | None:
+    def _gathered(self, bulk: BulkRows, indices: "NDArray[np.int64]", *, fetch: bool) -> PackedRows | None:
         """The rows of a window, packed; None where they are to be read in another way."""
-        if end is not None and len(part) * bulk.row_bytes() > WINDOW_BYTES:
-            return None
         try:
-            return bulk.gather(indices, fetch=end is not None)
+            return bulk.gather(indices, fetch=fetch)
         except Exception:  # noqa: BLE001 - which row it was of is found out without it
             self._bulk = None
             return None

@@ -125,9 +125,9 @@ class Split:
         """Whether every row is at hand, as far as its source can tell."""
         return isinstance(self.rows, BulkRows) and self.rows.is_ready()
 
-    def row_bytes(self) -> int:
-        """About how many bytes a packed row takes, >= 1."""
-        return self.rows.row_bytes() if isinstance(self.rows, BulkRows) else 1
+    def row_bytes(self) -> int | None:
+        """About how many bytes a packed row takes, >= 1; None where the source gathers none."""
+        return self.rows.row_bytes() if isinstance(self.rows, BulkRows) else None
 
     def prepare(self) -> Iterator[None]:
         """Make rows ready, as many as can be here, a short step at a time."""
