@@ -38,6 +38,8 @@ SMALL_BYTES = 16 << 20
 """What fits into the memory of one ``ParquetRows`` needs no store."""
 
 _RUN_ROWS = 256
+# Python's garbage collector makes it expensive to hold many.
+_WALK_ROWS = 128
 _LAYOUT = "layout.json"
 
 
@@ -84,6 +86,18 @@ class StoredRows:
         if packed is not None and (row := self._unpacked(packed)) is not None:
             return row
         return self._from_parquet(group, [index])[0]
+
+    def __iter__(self) -> Iterator[Row]:
+        """The rows in order: from the store some at once, and decoded ahead of whoever asks where there is none."""
+        if not self.is_ready():
+            from openenv_tasksets.loaders.order import Order
+            from openenv_tasksets.loaders.stream import RowStream
+
+            if len(self):
+                yield from (row for _, row in RowStream(self, Order(len(self), "sequential", ""), stop=len(self)))
+            return
+        for start in range(0, len(self), _WALK_ROWS):
+            yield from self.read_many(range(start, min(start + _WALK_ROWS, len(self))))
 
     @property
     def columns(self) -> tuple[str, ...]:

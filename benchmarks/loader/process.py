@@ -52,12 +52,16 @@ def first(contender: Callable[[Path], Any], folder: Path, _options: dict[str, An
 
 def dicts(contender: Callable[[Path], Any], folder: Path, options: dict[str, Any]) -> dict[str, float]:
     """Rows a second as dicts, in order."""
-    return rate(contender(folder).dicts(), options["seconds"])
+    opened = contender(folder)
+    opened.first()
+    return rate(opened.dicts(), options["seconds"])
 
 
 def json_bytes(contender: Callable[[Path], Any], folder: Path, options: dict[str, Any]) -> dict[str, float]:
     """Rows a second as JSON."""
-    return rate(contender(folder).json(), options["seconds"])
+    opened = contender(folder)
+    opened.first()
+    return rate(opened.json(), options["seconds"])
 
 
 def shuffled(contender: Callable[[Path], Any], folder: Path, options: dict[str, Any]) -> dict[str, float]:
