@@ -43,6 +43,8 @@ ROWS, INDEX, HEAD = ".rows", ".index", "store.json"
 _STEP = 0x9E3779B1
 _UNREADABLE = (OSError, struct.error, OverflowError, ValueError)
 _PAIR = struct.Struct("=IIII")
+# Where a row starts, where it ends, and its checksum: of two entries.
+_entry_at = struct.Struct("=I4xII").unpack_from
 _TABLES_BYTES = 8 << 20
 _crc32 = zlib.crc32
 # Not on Windows, where there are no stores.
@@ -75,7 +77,7 @@ class Block:
         rows_at: Where its rows are in there.
         table_at: Where its table is.
         count: How many rows it has.
-        table: The table in memory, two numbers an entry; None where it is not.
+        table: The table in memory; None where it is not.
     """
 
     __slots__ = ("count", "descriptor", "rows_at", "table", "table_at")
@@ -85,7 +87,7 @@ class Block:
         self.rows_at = rows_at
         self.table_at = table_at
         self.count = count
-        self.table: memoryview | None = None
+        self.table: bytes | None = None
 
 
 class RowStore:
@@ -168,8 +170,7 @@ class RowStore:
             if table is None:
                 start, _, end, checksum = self._entries(block, place)
             else:
-                at = place + place
-                start, end, checksum = table[at], table[at + 2], table[at + 3]
+                start, end, checksum = _entry_at(table, ENTRY.size * place)
             packed = _pread(block.descriptor, end - start, block.rows_at + start)
         except _UNREADABLE as exc:
             self._drop(group, exc)
@@ -214,28 +215,25 @@ class RowStore:
         """
         found = []
         blocks = self._blocks
+        # As in ``row``, whose call would take a third of the time.
         for index in indices:
             group = bisect_right(starts, index) - 1
             place = index - starts[group]
             block = blocks.get(group)
             if block is None:
                 break
-            # As in ``row``, whose call would take a third of the time.
-            table = block.table
-            if table is None:
+            if block.table is None:
                 packed = self.row(group, place)
                 if packed is None:
                     break
             else:
-                at = place + place
-                start = table[at]
-                size = table[at + 2] - start
+                start, end, checksum = _entry_at(block.table, 8 * place)
                 try:
-                    packed = _pread(block.descriptor, size, block.rows_at + start)
+                    packed = _pread(block.descriptor, end - start, block.rows_at + start)
                 except _UNREADABLE as exc:
                     self._drop(group, exc)
                     break
-                if len(packed) != size or _crc32(packed, (group * _STEP + place) & 0xFFFFFFFF) != table[at + 3]:
+                if _crc32(packed, (group * _STEP + place) & 0xFFFFFFFF) != checksum or len(packed) != end - start:
                     self._drop(group)
                     break
             found.append(packed)
@@ -249,12 +247,13 @@ class RowStore:
                 _pread(block.descriptor, _PAIR.size, block.table_at + ENTRY.size * place)
             )
             return first, second, third, fourth
-        table = memoryview(_pread(block.descriptor, size, block.table_at)).cast("I")
-        if len(table) != size // 4:
+        table = _pread(block.descriptor, size, block.table_at)
+        if len(table) != size:
             raise ValueError("a table that is cut")
         self._table_bytes += size
         block.table = table
-        return table[2 * place], 0, table[2 * place + 2], table[2 * place + 3]
+        start, end, checksum = _entry_at(table, ENTRY.size * place)
+        return start, 0, end, checksum
 
     def add(self, name: str, group: int, rows_at: int, table_at: int) -> None:
         """A row group that was just written by this process."""

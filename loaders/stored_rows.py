@@ -14,7 +14,7 @@ import msgspec
 
 from openenv_tasksets.loaders.cache_folder import replace_file
 from openenv_tasksets.loaders.errors import SourceError
-from openenv_tasksets.loaders.files import ByteSources
+from openenv_tasksets.loaders.files import ByteSource, ByteSources
 from openenv_tasksets.loaders.packed_rows import PackedRows
 from openenv_tasksets.loaders.row_layout import VERSION, Layout, key_of
 from openenv_tasksets.loaders.row_unpack import Unpacker
@@ -50,6 +50,7 @@ class StoredRows:
         self._split = split
         self._columns = tuple(columns)
         self._reads = 0
+        self._gathered_to = -1
         self._builder: StoreBuilder | None = None
         self._lock = threading.Lock()
 
@@ -189,7 +190,8 @@ class StoredRows:
     def gather(self, indices: "NDArray[np.int64]", *, fetch: bool) -> PackedRows | None:
         """As ``BulkRows`` has it: from the store what it has, and the rest from the files."""
         self._store.refresh()
-        self._count_reads(len(indices))
+        if fetch or not self._goes_on(indices):
+            self._count_reads(len(indices))
         if not len(self._store) or not len(indices):
             return self.parquet.gather(indices, fetch=fetch)
         from openenv_tasksets.loaders.stored_gather import gather
@@ -277,6 +279,11 @@ class StoredRows:
         except Exception:  # noqa: BLE001 - whatever Arrow raises for a value
             return None
 
+    def _goes_on(self, indices: "NDArray[np.int64]") -> bool:
+        """Whether these rows follow those gathered before: a first walk over all decodes each row group once anyway."""
+        before, self._gathered_to = self._gathered_to, int(indices[-1]) if len(indices) else self._gathered_to
+        return bool(len(indices)) and before < indices[0] <= indices[-1] and all(map(_is_here, self._split.files))
+
     def _count_reads(self, count: int) -> None:
         before = self._reads
         self._reads += count
@@ -338,6 +345,10 @@ class _Split:
             files=tuple(file.name for file in self.files),
             groups=tuple((numbers[id(group.file)], group.rows) for group in rows.groups),
         )
+
+
+def _is_here(file: ByteSource) -> bool:
+    return file.at_hand() is not None
 
 
 def _follow_each_other(indices: Sequence[int], start: int, most: int) -> int:

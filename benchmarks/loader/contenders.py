@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
-from made_rows import parquet_files
+from row_files import parquet_files
 
 SEED = 42
 

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from row_files import parquet_files
 
 FILES = 16
 GROUP_ROWS = 10_000
@@ -107,11 +108,6 @@ def make_of_links(folder: Path, made: Path, times: int) -> None:
     for number, file in enumerate(files):
         (folder / "data" / f"train-{number:05d}-of-{len(files):05d}.parquet").hardlink_to(file)
     (folder / "environment.yaml").write_text(DECLARATION)
-
-
-def parquet_files(folder: Path) -> list[str]:
-    """The files of rows, in order."""
-    return sorted(str(path) for path in (folder / "data").glob("*.parquet"))
 
 
 def python_rows(folder: Path) -> Iterator[dict[str, object]]:
