@@ -1,4 +1,4 @@
-"""``tasksets cache``: what this machine keeps of rows and filters: a list of it, whether it is whole, and away with it."""
+"""``tasksets cache``: what this machine keeps of rows and filters: a list, whether it is whole, and away with it."""
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
