@@ -65,7 +65,7 @@ $(VENV)-verifiers/.made: pyproject.toml
 
 bench-loader: $(VENV)/.dev
 	$(BIN)/python benchmarks/loader
-	$(BIN)/python benchmarks/loader --plot --rounds 3
+	$(BIN)/python benchmarks/loader --plot --rounds 1
 
 soak: $(VENV)/.dev
 	$(BIN)/python tests/soak/soak.py --minutes 30

@@ -9,18 +9,23 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from openenv_tasksets.loaders.errors import SourceError
 from openenv_tasksets.loaders.files import ByteSources, SourceFiles
+from openenv_tasksets.loaders.packed_rows import PackedRows
 from openenv_tasksets.loaders.parquet_footer import Footer, group_sizes, read_footers
 from openenv_tasksets.loaders.parquet_group import NO_PYTHON_FORM, Group, Piece
 from openenv_tasksets.loaders.parquet_statistics import GroupOfFile, column_ranges
 from openenv_tasksets.loaders.row_form import RowForm
 from openenv_tasksets.loaders.rows import Row, ValueRange
 from openenv_tasksets.loaders.spelling import nearest
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 CACHE_BYTES = 16 << 20
 """Packed rows that one ``ParquetRows`` keeps, by default."""
@@ -133,6 +138,40 @@ class ParquetRows:
         group, place = self._find(index)
         return self._pieces.get((group, place // self.groups[group].piece_rows)) is not None
 
+    def is_ready(self) -> bool:
+        """Whether every row is decoded, packed and kept."""
+        return len(self._pieces) == sum(-(-group.rows // group.piece_rows) for group in self.groups if group.rows)
+
+    def row_bytes(self) -> int:
+        """About how many bytes a packed row takes: that of the first row group."""
+        first = next((group for group in self.groups if group.rows), None)
+        return 1 if first is None else max(1, first.size // first.rows)
+
+    def prepare(self) -> Iterator[None]:
+        """Decode all, where all can be kept."""
+        if sum(group.size for group in self.groups) > self._pieces.most_bytes:
+            return
+        for start, group in zip(self._starts, self.groups, strict=False):
+            for place in range(0, group.rows if group.file.at_hand() else 0, group.piece_rows):
+                self._piece_of(start + place)
+                yield
+
+    def gather(self, indices: "NDArray[np.int64]", *, fetch: bool) -> PackedRows | None:
+        """As ``BulkRows`` has it; keeps nothing but what stands around rows that stand together."""
+        if not self._columns or not len(indices):
+            return None
+        low, high = int(indices.min()), int(indices.max())
+        first, last = self._find(low)[0], self._find(high)[0]
+        if not fetch and any(group.file.at_hand() is None for group in self.groups[first : last + 1]):
+            return None
+        from openenv_tasksets.loaders.parquet_gather import gather, pieces
+
+        if high - low < len(indices):
+            packed = pieces(self._piece_of, indices)
+        else:
+            packed = gather(self.groups, self._starts, self.form, indices)
+        return PackedRows(packed, self.form.unpacker)
+
     def project(self, columns: Sequence[str]) -> "ParquetRows":
         """The same rows with only ``columns``; footers are not read again.
 
@@ -217,6 +256,9 @@ class _Pieces:
         self._open: OrderedDict[int, _Reading] = OrderedDict()
         self._lock = threading.Lock()
         _ALL.add(self)
+
+    def __len__(self) -> int:
+        return len(self._kept)
 
     def get(self, key: tuple[int, int]) -> Piece | None:
         with self._lock:

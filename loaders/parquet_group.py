@@ -17,8 +17,11 @@ from openenv_tasksets.loaders.row_unpack import bad_column
 from openenv_tasksets.loaders.rows import Row
 
 _PIECE_ROWS = 4096
+# Whoever waits for a few rows of a far file waits for no more bytes than theirs, about.
+_FAR_PIECE_ROWS = 512
 _PIECE_BYTES = 4 << 20
 _BUFFER_BYTES = 256 << 10
+_FAR_BUFFER_BYTES = 64 << 10
 # Packing a piece costs as much as about a hundred rows.
 _READS_UNPACKED = 2
 # A date in the year 20000, say; or text that is none.
@@ -81,6 +84,12 @@ class Piece:
         return self
 
     @property
+    def rows(self) -> pa.BinaryArray:
+        """All rows, once they are packed."""
+        buffers = [None, pa.py_buffer(self._ends), pa.py_buffer(self._data)]
+        return pa.Array.from_buffers(pa.binary(), self.count, buffers)
+
+    @property
     def data(self) -> memoryview:
         """All rows, packed, one behind the other."""
         return self._data[self._ends[0] : self._ends[-1]]
@@ -133,7 +142,8 @@ class Group:
     def piece_rows(self) -> int:
         """How many rows a piece has; the last one may have fewer."""
         average = max(1, self.size // max(1, self.rows))
-        return max(1, min(_PIECE_ROWS, _PIECE_BYTES // average))
+        most = _PIECE_ROWS if self.file.at_hand() else _FAR_PIECE_ROWS
+        return max(1, min(most, _PIECE_BYTES // average))
 
     def pieces(self, form: RowForm) -> Iterator[Piece]:
         """Its rows, from the first one on.
@@ -163,10 +173,11 @@ class Group:
             return
         found = 0
         file = self.file
+        buffer_bytes = _BUFFER_BYTES if file.at_hand() else _FAR_BUFFER_BYTES
         try:
             with (
                 self._opened(columns) as source,
-                pq.ParquetFile(source, metadata=self.metadata, pre_buffer=False, buffer_size=_BUFFER_BYTES) as parquet,
+                pq.ParquetFile(source, metadata=self.metadata, pre_buffer=False, buffer_size=buffer_bytes) as parquet,
             ):
                 batches = parquet.iter_batches(
                     most_rows, row_groups=[self.number], columns=list(columns), use_threads=False
@@ -190,8 +201,11 @@ class Group:
         path = self.file.at_hand()
         if path is not None:
             return pa.OSFile(str(path))
-        spans = [_span(chunk) for chunk in self._chunks(columns)]
-        return pa.PythonFile(Ranges(self.file, spans), mode="r")
+        chunks = list(self._chunks(columns))
+        spans = [_span(chunk) for chunk in chunks]
+        # No row of a column can be had without its whole dictionary.
+        heads = {start: chunk.data_page_offset - start for (start, _), chunk in zip(spans, chunks, strict=True)}
+        return pa.PythonFile(Ranges(self.file, spans, heads), mode="r")
 
     def _chunks(self, columns: Sequence[str] | None = None) -> Iterator[pq.ColumnChunkMetaData]:
         """The column chunks that reading the columns takes."""

@@ -1,7 +1,7 @@
 """A far file as a file object that asks for what is read of it, and for little else."""
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from openenv_tasksets.loaders.files import ByteSource
 
@@ -23,20 +23,22 @@ class Ranges(io.RawIOBase):
     Args:
         file: The file.
         spans: Where it is going to be read; other places can be, too.
+        heads: How many bytes from the start of a span are needed in any case; what follows is asked for in steps.
     """
 
-    def __init__(self, file: ByteSource, spans: Iterable[Span]) -> None:
+    def __init__(self, file: ByteSource, spans: Iterable[Span], heads: Mapping[int, int] | None = None) -> None:
         super().__init__()
         self._file = file
         self._spans = sorted(spans)
         self._blocks: dict[int, bytes] = {}
         self._place = 0
         self._steps = {start: _HEAD_BYTES for start, _ in self._spans}
+        heads = heads or {}
         total = sum(end - start for start, end in self._spans)
         if total <= _ALL_BYTES:
             self._fetch(self._spans)
         else:
-            self._fetch([(start, min(end, start + _HEAD_BYTES)) for start, end in self._spans])
+            self._fetch([(start, min(end, start + heads.get(start, 0) + _HEAD_BYTES)) for start, end in self._spans])
 
     def readable(self) -> bool:
         """True."""

@@ -19,13 +19,13 @@ class Batch(NamedTuple, Generic[Item]):
         items: In the order in which they are wanted.
         size_bytes: About what they hold in memory.
         error: What stopped the reading behind them; None where nothing did.
-        deferred: What the consumer shall read itself, because it would not wait for it, instead of items; or None.
+        deferred: Makes batches instead of the items, without waiting: for the consumer to run; or None.
     """
 
     items: list[Item]
     size_bytes: int
     error: BaseException | None = None
-    deferred: Iterator[tuple[int, int]] | None = None
+    deferred: "Iterator[Batch[Item]] | None" = None
 
 
 class ReadAhead(Generic[Item]):

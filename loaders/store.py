@@ -17,8 +17,10 @@ import struct
 import threading
 import time
 import zlib
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -41,6 +43,8 @@ ROWS, INDEX, HEAD = ".rows", ".index", "store.json"
 _STEP = 0x9E3779B1
 _UNREADABLE = (OSError, struct.error, OverflowError, ValueError)
 _PAIR = struct.Struct("=IIII")
+# Where a row starts, where it ends, and its checksum: of two entries.
+_entry_at = struct.Struct("=I4xII").unpack_from
 _TABLES_BYTES = 8 << 20
 _crc32 = zlib.crc32
 # Not on Windows, where there are no stores.
@@ -73,7 +77,7 @@ class Block:
         rows_at: Where its rows are in there.
         table_at: Where its table is.
         count: How many rows it has.
-        table: The table in memory, two numbers an entry; None where it is not.
+        table: The table in memory; None where it is not.
     """
 
     __slots__ = ("count", "descriptor", "rows_at", "table", "table_at")
@@ -83,7 +87,7 @@ class Block:
         self.rows_at = rows_at
         self.table_at = table_at
         self.count = count
-        self.table: memoryview | None = None
+        self.table: bytes | None = None
 
 
 class RowStore:
@@ -166,8 +170,7 @@ class RowStore:
             if table is None:
                 start, _, end, checksum = self._entries(block, place)
             else:
-                at = place + place
-                start, end, checksum = table[at], table[at + 2], table[at + 3]
+                start, end, checksum = _entry_at(table, ENTRY.size * place)
             packed = _pread(block.descriptor, end - start, block.rows_at + start)
         except _UNREADABLE as exc:
             self._drop(group, exc)
@@ -177,26 +180,62 @@ class RowStore:
         self._drop(group)
         return None
 
-    def run(self, group: int, place: int, count: int) -> list[memoryview] | None:
-        """Packed rows that follow each other, at least one and at most ``count``; None as in ``row``."""
+    def run(self, group: int, place: int, count: int) -> tuple[bytes, int] | None:
+        """Packed rows that follow each other, one behind the other, and how many: at least one, at most ``count``.
+
+        None as in ``row``.
+        """
         block = self._blocks.get(group)
         if block is None:
             return None
         try:
-            table = _pread(block.descriptor, ENTRY.size * (count + 1), block.table_at + ENTRY.size * place)
-            ends = list(ENTRY.iter_unpack(table))
-            first = ends[0][0]
-            last = next((n for n in range(2, len(ends)) if ends[n][0] - first > _RUN_BYTES), len(ends))
-            content = memoryview(_pread(block.descriptor, ends[last - 1][0] - first, block.rows_at + first))
-        except (*_UNREADABLE, IndexError) as exc:
+            table = memoryview(_pread(block.descriptor, ENTRY.size * (count + 1), block.table_at + ENTRY.size * place))
+            ends, checksums = table.cast("I")[::2].tolist(), table.cast("I")[3::2].tolist()
+            first, limit = ends[0], ends[0] + _RUN_BYTES
+            if ends[-1] > limit:
+                count = max(1, bisect_right(ends, limit) - 1)
+                del ends[count + 1 :], checksums[count:]
+            content = _pread(block.descriptor, ends[count] - first, block.rows_at + first)
+            packed = [content[start - first : end - first] for start, end in pairwise(ends)]
+        except (*_UNREADABLE, IndexError, TypeError) as exc:
             self._drop(group, exc)
             return None
+        seeds = range(group * _STEP + place, group * _STEP + place + count)
+        if [_crc32(row, each & 0xFFFFFFFF) for row, each in zip(packed, seeds, strict=True)] == checksums:
+            return content, count
+        self._drop(group)
+        return None
+
+    def rows(self, starts: Sequence[int], indices: Sequence[int]) -> list[bytes]:
+        """Packed rows anywhere, up to the first that ``row`` would give None for.
+
+        Args:
+            starts: The first row of each row group, and behind them the number of rows.
+            indices: Which rows, each in [0, starts[-1]).
+        """
         found = []
-        for number in range(1, last):
-            packed = content[ends[number - 1][0] - first : ends[number][0] - first]
-            if zlib.crc32(packed, seed(group, place + number - 1)) != ends[number][1]:
-                self._drop(group)
-                return None
+        blocks = self._blocks
+        # As in ``row``, whose call would take a third of the time.
+        for index in indices:
+            group = bisect_right(starts, index) - 1
+            place = index - starts[group]
+            block = blocks.get(group)
+            if block is None:
+                break
+            if block.table is None:
+                packed = self.row(group, place)
+                if packed is None:
+                    break
+            else:
+                start, end, checksum = _entry_at(block.table, 8 * place)
+                try:
+                    packed = _pread(block.descriptor, end - start, block.rows_at + start)
+                except _UNREADABLE as exc:
+                    self._drop(group, exc)
+                    break
+                if _crc32(packed, (group * _STEP + place) & 0xFFFFFFFF) != checksum or len(packed) != end - start:
+                    self._drop(group)
+                    break
             found.append(packed)
         return found
 
@@ -208,12 +247,13 @@ class RowStore:
                 _pread(block.descriptor, _PAIR.size, block.table_at + ENTRY.size * place)
             )
             return first, second, third, fourth
-        table = memoryview(_pread(block.descriptor, size, block.table_at)).cast("I")
-        if len(table) != size // 4:
+        table = _pread(block.descriptor, size, block.table_at)
+        if len(table) != size:
             raise ValueError("a table that is cut")
         self._table_bytes += size
         block.table = table
-        return table[2 * place], 0, table[2 * place + 2], table[2 * place + 3]
+        start, end, checksum = _entry_at(table, ENTRY.size * place)
+        return start, 0, end, checksum
 
     def add(self, name: str, group: int, rows_at: int, table_at: int) -> None:
         """A row group that was just written by this process."""

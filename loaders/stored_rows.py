@@ -14,7 +14,8 @@ import msgspec
 
 from openenv_tasksets.loaders.cache_folder import replace_file
 from openenv_tasksets.loaders.errors import SourceError
-from openenv_tasksets.loaders.files import ByteSources
+from openenv_tasksets.loaders.files import ByteSource, ByteSources
+from openenv_tasksets.loaders.packed_rows import PackedRows
 from openenv_tasksets.loaders.row_layout import VERSION, Layout, key_of
 from openenv_tasksets.loaders.row_unpack import Unpacker
 from openenv_tasksets.loaders.rows import Row, ValueRange
@@ -23,7 +24,9 @@ from openenv_tasksets.loaders.store import RowStore
 from openenv_tasksets.loaders.stores import Stores
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
+    from numpy.typing import NDArray
 
     from openenv_tasksets.loaders.parquet import ParquetRows
     from openenv_tasksets.loaders.store_builder import StoreBuilder
@@ -35,6 +38,8 @@ SMALL_BYTES = 16 << 20
 """What fits into the memory of one ``ParquetRows`` needs no store."""
 
 _RUN_ROWS = 256
+# Python's garbage collector makes it expensive to hold many.
+_WALK_ROWS = 128
 _LAYOUT = "layout.json"
 
 
@@ -45,6 +50,7 @@ class StoredRows:
         self._split = split
         self._columns = tuple(columns)
         self._reads = 0
+        self._gathered_to = -1
         self._builder: StoreBuilder | None = None
         self._lock = threading.Lock()
 
@@ -82,6 +88,18 @@ class StoredRows:
             return row
         return self._from_parquet(group, [index])[0]
 
+    def __iter__(self) -> Iterator[Row]:
+        """The rows in order: from the store some at once, and decoded ahead of whoever asks where there is none."""
+        if not self.is_ready():
+            from openenv_tasksets.loaders.order import Order
+            from openenv_tasksets.loaders.stream import RowStream
+
+            if len(self):
+                yield from (row for _, row in RowStream(self, Order(len(self), "sequential", ""), stop=len(self)))
+            return
+        for start in range(0, len(self), _WALK_ROWS):
+            yield from self.read_many(range(start, min(start + _WALK_ROWS, len(self))))
+
     @property
     def columns(self) -> tuple[str, ...]:
         """Names of the columns shown, in the order of the first file or of ``project``."""
@@ -103,26 +121,46 @@ class StoredRows:
         return self._split.layout.starts[:-1]
 
     def read_many(self, indices: Sequence[int]) -> list[Row]:
-        """The rows; those that follow each other are read together."""
+        """The rows; those that follow each other are read together, and so are those of the store."""
         found: list[Row] = []
-        layout = self._split.layout
-        while len(found) < len(indices):
-            start = len(found)
+        while (start := len(found)) < len(indices):
             first = indices[start]
-            group, place = layout.find(first)
-            most = min(_RUN_ROWS, layout.groups[group][1] - place, len(indices) - start)
-            count = next((n for n in range(1, most) if indices[start + n] != first + n), most)
-            if count == 1:
-                found.append(self[first])
-                continue
-            packed = self._store.run(group, place, count)
-            for each in packed or ():
-                row = self._unpacked(each)
-                if row is None:
-                    break
-                found.append(row)
-            if len(found) == start:
-                found += self._from_parquet(group, indices[start : start + count])
+            group, place = self._split.layout.find(first)
+            count = min(_RUN_ROWS, self._split.layout.groups[group][1] - place, len(indices) - start)
+            count = _follow_each_other(indices, start, count)
+            got: list[Row] = []
+            if group in self._store:
+                many = count > 1
+                got = self._run(group, place, count) if many else self._scattered(indices[start : start + _RUN_ROWS])
+            found += got or self._from_parquet(group, indices[start : start + count])
+        return found
+
+    def _run(self, group: int, place: int, count: int) -> list[Row]:
+        """Rows of the store that follow each other, from the first one on; none where Parquet must be asked for it."""
+        run = self._store.run(group, place, count)
+        if run is not None:
+            with suppress(Exception):  # Whatever Arrow raises for a value.
+                return self._unpacker.unpack_many(*run)
+        return self._one_by_one([self._store.row(group, number) for number in range(place, place + count)])
+
+    def _scattered(self, indices: Sequence[int]) -> list[Row]:
+        """As ``_run``, for rows anywhere."""
+        starts = self._split.layout.starts
+        if not 0 <= min(indices) <= max(indices) < starts[-1]:
+            indices = indices[:1]  # The others are an error where it is their turn.
+        packed = self._store.rows(starts, indices)
+        with suppress(Exception):
+            return self._unpacker.unpack_many(b"".join(packed), len(packed)) if packed else []
+        return self._one_by_one(packed)
+
+    def _one_by_one(self, packed: Sequence[bytes | None]) -> list[Row]:
+        """The rows before the first that is not there, or has no form in Python."""
+        found: list[Row] = []
+        for each in packed:
+            row = None if each is None else self._unpacked(each)
+            if row is None:
+                break
+            found.append(row)
         return found
 
     def is_hot(self, index: int) -> bool:
@@ -131,6 +169,34 @@ class StoredRows:
         if group in self._store:
             return True
         return self._split.is_open and self.parquet.is_hot(index)
+
+    def is_ready(self) -> bool:
+        """Whether the store has every row, or memory has."""
+        self._store.refresh()
+        return self._store.is_complete or (self._split.is_open and self.parquet.is_ready())
+
+    def row_bytes(self) -> int:
+        """About how many bytes a packed row takes."""
+        return self.parquet.row_bytes()
+
+    def prepare(self) -> Iterator[None]:
+        """Build the store here and now, where it can be; decode what needs none."""
+        builder = self.build()
+        if builder is not None:
+            yield from builder.help()
+        if not self._store.is_complete:
+            yield from self.parquet.prepare()
+
+    def gather(self, indices: "NDArray[np.int64]", *, fetch: bool) -> PackedRows | None:
+        """As ``BulkRows`` has it: from the store what it has, and the rest from the files."""
+        self._store.refresh()
+        if fetch or not self._goes_on(indices):
+            self._count_reads(len(indices))
+        if not len(self._store) or not len(indices):
+            return self.parquet.gather(indices, fetch=fetch)
+        from openenv_tasksets.loaders.stored_gather import gather
+
+        return gather(self._store, self._split.layout.starts, self.parquet, indices, fetch=fetch)
 
     def project(self, columns: Sequence[str]) -> "StoredRows":
         """The same rows with only ``columns``; each choice of columns has a store of its own.
@@ -213,12 +279,20 @@ class StoredRows:
         except Exception:  # noqa: BLE001 - whatever Arrow raises for a value
             return None
 
-    def _from_parquet(self, group: int, indices: Sequence[int]) -> list[Row]:
-        self._store.refresh()
+    def _goes_on(self, indices: "NDArray[np.int64]") -> bool:
+        """Whether these rows follow those gathered before: a first walk over all decodes each row group once anyway."""
+        before, self._gathered_to = self._gathered_to, int(indices[-1]) if len(indices) else self._gathered_to
+        return bool(len(indices)) and before < indices[0] <= indices[-1] and all(map(_is_here, self._split.files))
+
+    def _count_reads(self, count: int) -> None:
         before = self._reads
-        self._reads += len(indices)
+        self._reads += count
         if before < self._split.build_after_rows <= self._reads:
             self.build()
+
+    def _from_parquet(self, group: int, indices: Sequence[int]) -> list[Row]:
+        self._store.refresh()
+        self._count_reads(len(indices))
         if self._builder is not None and self._builder.write_next(group):
             rows = [self._stored(index) for index in indices]
             if None not in rows:
@@ -271,3 +345,15 @@ class _Split:
             files=tuple(file.name for file in self.files),
             groups=tuple((numbers[id(group.file)], group.rows) for group in rows.groups),
         )
+
+
+def _is_here(file: ByteSource) -> bool:
+    return file.at_hand() is not None
+
+
+def _follow_each_other(indices: Sequence[int], start: int, most: int) -> int:
+    """How many indices from ``start`` on, one at least, are each the one before and one."""
+    first = indices[start]
+    if most < 2 or indices[start + 1] != first + 1:
+        return 1
+    return next((number for number in range(2, most) if indices[start + number] != first + number), most)

@@ -4,14 +4,14 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from itertools import chain, islice
+from itertools import chain
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 from openenv_tasksets.loaders.order import Ordering, positions
-from openenv_tasksets.loaders.read_ahead import ReadAhead
+from openenv_tasksets.loaders.read_ahead import Batch, ReadAhead
 from openenv_tasksets.loaders.rows import Row
-from openenv_tasksets.loaders.stream_batches import DEFERRED_ROWS, Found, ManyRows, batches, read_deferred
+from openenv_tasksets.loaders.stream_batches import Found, ManyRows, batches
 from openenv_tasksets.loaders.stream_state import StreamState, check_same_stream
 from openenv_tasksets.loaders.whole_number import whole
 
@@ -74,7 +74,7 @@ class Stream(Iterator[tuple[int, Item]], Generic[Item]):
         self._lock = threading.Lock()
         self._reader: ReadAhead[Found] | None = None
         self._current: Iterator[Found] = iter(())
-        self._deferred: Iterator[tuple[int, int]] = iter(())
+        self._deferred: Iterator[Batch[Found]] = iter(())
         self._error: BaseException | None = None
 
     def __iter__(self) -> Self:
@@ -85,7 +85,10 @@ class Stream(Iterator[tuple[int, Item]], Generic[Item]):
         try:
             position, index, row = found
             item = self._make(index, row)
-            self._hand_out(position)
+            if self._acknowledge or self._again:
+                self._hand_out(position)
+            else:
+                self._next = position + 1
         except BaseException as exc:
             self._current = chain((found,), self._current)
             exc.add_note(f"at position {found[0]} of the stream")
@@ -184,8 +187,7 @@ class Stream(Iterator[tuple[int, Item]], Generic[Item]):
                 self._deferred = iter(())
                 ahead = batches(self._rows, self._order, tuple(self._again), self._own(), self._ahead_bytes)
                 self._reader = ReadAhead(ahead, self._ahead_bytes)
-            named = list(islice(self._deferred, DEFERRED_ROWS))
-            batch = read_deferred(self._rows, named) if named else self._reader.take()
+            batch = next(self._deferred, None) or self._reader.take()
             if batch is None:
                 self.close()
                 raise StopIteration

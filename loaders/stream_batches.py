@@ -1,14 +1,17 @@
 """What a stream reads at once: a few rows first, then more, and whole windows where the order has windows.
 
 Rows that are at hand are not read ahead: a thread cannot make them come sooner, and each dict that is held makes
-every run of Python's garbage collector longer. The consumer reads them, a few at a time.
+every run of Python's garbage collector longer. The consumer reads them, a few at a time. Where rows can be read ahead
+as they are packed, the thread does that, and the consumer unpacks them.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from openenv_tasksets.loaders.order import Ordering
+from openenv_tasksets.loaders.packed_rows import BulkRows, PackedRows
 from openenv_tasksets.loaders.read_ahead import Batch
 from openenv_tasksets.loaders.row_bytes import rows_bytes
 from openenv_tasksets.loaders.rows import Row
@@ -29,7 +32,18 @@ WINDOW_BYTES = 256 << 20
 DEFERRED_ROWS = 64
 """Rows at hand that the consumer reads at once."""
 
+READY_ROWS = 4096
+"""Positions that are named at once where every row is at hand."""
+
+GATHERED_BYTES = 32 << 20
+"""Packed rows that are read at once in a shuffled order: the more, the fewer times each block is decoded."""
+
+GATHERED_ROWS = 1 << 17
+"""How many they are at most."""
+
 _PIECE_ROWS = 4096
+# How much more rows take in memory than packed, about.
+_AS_DICTS = 4
 # More than they take: names need not run far ahead.
 _NAMED_BYTES = 1024
 _SAMPLES = 8
@@ -66,25 +80,92 @@ def batches(
         own: The positions that come then.
         ahead_bytes: What a batch holds at most, about, unless it is a window.
     """
-    size, row_bytes, windows = FIRST_ROWS, 0, True
-    for walk in (again, own):
-        while walk:
-            count = min(size, max(1, ahead_bytes // max(1, row_bytes)))
-            end = order.window_end(walk[0])
-            inside = count if end is None else bisect_left(walk[: end - walk[0]], end)
-            whole = end is not None and windows and inside * row_bytes <= WINDOW_BYTES
-            part = walk[: inside if whole else min(inside, count)]
-            try:
-                batch = _read(rows, order, part, WINDOW_BYTES if whole else None)
-            except _WindowTooLarge:
-                windows = False
-                continue
-            yield batch
-            if batch.error is not None:
+    yield from _Batches(rows, order, ahead_bytes).of(again, own)
+
+
+class _Batches:
+    """What ``batches`` knows of the rows so far."""
+
+    def __init__(self, rows: ManyRows, order: Ordering, ahead_bytes: int) -> None:
+        self._rows = rows
+        self._order = order
+        self._ahead_bytes = ahead_bytes
+        self._bulk = rows if isinstance(rows, BulkRows) else None
+        self._is_prepared = False
+        self._size, self._row_bytes, self._windows = FIRST_ROWS, 0, True
+
+    def of(self, *walks: Sequence[int]) -> Iterator[Batch[Found]]:
+        for walk in walks:
+            while walk:
+                for batch in self._next(walk):
+                    yield batch
+                    if batch.error is not None:
+                        return
+                walk = walk[self._done :]
+
+    def _next(self, walk: Sequence[int]) -> Iterator[Batch[Found]]:
+        """The next rows of a walk; ``_done`` says how many."""
+        bulk = self._bulk
+        if bulk is not None and bulk.is_ready():
+            part = walk[:READY_ROWS]
+            self._done = len(part)
+            yield Batch([], len(part) * _NAMED_BYTES, deferred=_read_now(self._rows, self._order, part))
+            return
+        end = self._order.window_end(walk[0])
+        row_bytes = None if bulk is None else bulk.row_bytes()
+        if bulk is not None and row_bytes is not None and (end is not None or self._size > FIRST_ROWS):
+            part, indices = self._window(row_bytes, walk, end)
+            if not self._is_prepared and end is None and not _ascends(indices):
+                self._is_prepared, self._done = True, 0
+                # Empty batches, so that whoever ends the stream need not wait.
+                yield from (Batch([], 0) for _ in bulk.prepare())
                 return
-            row_bytes = batch.size_bytes // len(part)
-            size = min(2 * size, MOST_ROWS)
-            walk = walk[len(part) :]
+            packed = None
+            if end is None or len(part) * row_bytes <= WINDOW_BYTES // _AS_DICTS:
+                packed = self._gathered(bulk, indices, fetch=end is not None)
+            if packed is not None:
+                self._done = len(part)
+                yield from _slices(self._rows, part, indices.tolist(), packed)
+                return
+        yield self._read(walk, end)
+
+    def _window(
+        self, row_bytes: int, walk: Sequence[int], end: int | None
+    ) -> tuple[Sequence[int], "NDArray[np.int64]"]:
+        """The positions that are best read at once, packed, and their indices."""
+        if end is not None:
+            part = walk[: bisect_left(walk[: end - walk[0]], end)]
+            return part, self._order.batch(part)
+        part = walk[: min(GATHERED_ROWS, max(1, min(GATHERED_BYTES, 4 * self._ahead_bytes) // row_bytes))]
+        indices = self._order.batch(part)
+        if _ascends(indices):
+            # Nothing is decoded twice, and farther ahead there is nothing to be gained.
+            count = max(1, self._ahead_bytes // 2 // row_bytes)
+            part, indices = part[:count], indices[:count]
+        return part, indices
+
+    def _gathered(self, bulk: BulkRows, indices: "NDArray[np.int64]", *, fetch: bool) -> PackedRows | None:
+        """The rows of a window, packed; None where they are to be read in another way."""
+        try:
+            return bulk.gather(indices, fetch=fetch)
+        except Exception:  # noqa: BLE001 - which row it was of is found out without it
+            self._bulk = None
+            return None
+
+    def _read(self, walk: Sequence[int], end: int | None) -> Batch[Found]:
+        count = min(self._size, max(1, self._ahead_bytes // max(1, self._row_bytes)))
+        inside = count if end is None else bisect_left(walk[: end - walk[0]], end)
+        whole = end is not None and self._windows and inside * self._row_bytes <= WINDOW_BYTES
+        part = walk[: inside if whole else min(inside, count)]
+        try:
+            batch = _read(self._rows, self._order, part, WINDOW_BYTES if whole else None)
+        except _WindowTooLarge:
+            self._windows = False
+            return self._read(walk, end)
+        self._done = len(part)
+        self._row_bytes = batch.size_bytes // len(part)
+        self._size = min(2 * self._size, MOST_ROWS)
+        return batch
 
 
 def _read(rows: ManyRows, order: Ordering, part: Sequence[int], most_bytes: int | None) -> Batch[Found]:
@@ -92,8 +173,7 @@ def _read(rows: ManyRows, order: Ordering, part: Sequence[int], most_bytes: int 
     # A row that is not at hand after all makes the consumer wait; in a window it would be fetched again and again.
     step = 1 if most_bytes is not None else max(1, len(indices) // _SAMPLES)
     if all(map(rows.is_hot, [*indices[::step].tolist(), int(indices[-1])])):
-        named = zip(part, indices.tolist(), strict=True)
-        return Batch([], len(part) * _NAMED_BYTES, deferred=named)
+        return Batch([], len(part) * _NAMED_BYTES, deferred=_read_now(rows, order, part))
     try:
         found = _ascending(rows, indices, most_bytes)
     except _WindowTooLarge:
@@ -103,9 +183,13 @@ def _read(rows: ManyRows, order: Ordering, part: Sequence[int], most_bytes: int 
     return Batch(list(zip(part, indices.tolist(), found, strict=True)), rows_bytes(found))
 
 
+def _ascends(indices: "NDArray[np.int64]") -> bool:
+    return bool((indices[1:] >= indices[:-1]).all())
+
+
 def _ascending(rows: ManyRows, indices: "NDArray[np.int64]", most_bytes: int | None) -> list[Row]:
     """The rows at ``indices``, read in ascending order."""
-    if most_bytes is None and bool((indices[1:] >= indices[:-1]).all()):
+    if most_bytes is None and _ascends(indices):
         return rows.read_many(indices.tolist())
     import numpy as np
 
@@ -127,14 +211,38 @@ def _ascending(rows: ManyRows, indices: "NDArray[np.int64]", most_bytes: int | N
     return placed
 
 
-def read_deferred(rows: ManyRows, named: Sequence[tuple[int, int]]) -> Batch[Found]:
-    """The rows at some positions and indices, and an error behind those before it."""
-    indices = [index for _, index in named]
+def _read_now(rows: ManyRows, order: Ordering, part: Sequence[int]) -> Iterator[Batch[Found]]:
+    """The rows at some positions, which are at hand, and an error behind those before it."""
+    indices = order.batch(part).tolist()
+    for start in range(0, len(part), DEFERRED_ROWS):
+        some, own = part[start : start + DEFERRED_ROWS], indices[start : start + DEFERRED_ROWS]
+        yield _together(rows, some, own, partial(rows.read_many, own))
+
+
+def _slices(rows: ManyRows, part: Sequence[int], indices: Sequence[int], packed: PackedRows) -> Iterator[Batch[Found]]:
+    """Packed rows, some at a time, so that the consumer gives back their bytes."""
+    for start in range(0, len(part), MOST_ROWS):
+        stop = min(start + MOST_ROWS, len(part))
+        size_bytes = packed.size_bytes * (stop - start) // len(part)
+        yield Batch([], size_bytes, deferred=_unpacked(rows, part, indices, packed, range(start, stop)))
+
+
+def _unpacked(
+    rows: ManyRows, part: Sequence[int], indices: Sequence[int], packed: PackedRows, places: range
+) -> Iterator[Batch[Found]]:
+    for start in places[::DEFERRED_ROWS]:
+        stop = min(start + DEFERRED_ROWS, places.stop)
+        read = partial(packed.unpack, start, stop)
+        yield _together(rows, part[start:stop], indices[start:stop], read)
+
+
+def _together(
+    rows: ManyRows, part: Sequence[int], indices: Sequence[int], read: Callable[[], list[Row]]
+) -> Batch[Found]:
     try:
-        found = rows.read_many(indices)
+        return Batch(list(zip(part, indices, read(), strict=True)), 0)
     except Exception:  # noqa: BLE001 - which row it was of is found out below
-        return _one_by_one(rows, [position for position, _ in named], indices)
-    return Batch([(position, index, row) for (position, index), row in zip(named, found, strict=True)], 0)
+        return _one_by_one(rows, part, indices)
 
 
 def _one_by_one(rows: ManyRows, part: Sequence[int], indices: Sequence[int]) -> Batch[Found]:

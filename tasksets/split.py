@@ -12,6 +12,7 @@ from openenv_tasksets.binding import Binds, RowPlace
 from openenv_tasksets.index_sequence import block_starts, compose
 from openenv_tasksets.loaders.errors import RowError, SelectionError, SplitEndless, TaskNotFound
 from openenv_tasksets.loaders.order import MAX_SIZE, Order, Ordering
+from openenv_tasksets.loaders.packed_rows import BulkRows, PackedRows
 from openenv_tasksets.loaders.rows import ListRows, Row, Rows
 from openenv_tasksets.task import Task
 from openenv_tasksets.task_declaration import OrderKind, SplitType
@@ -119,6 +120,36 @@ class Split:
         """The rows that some indices serve, in the order given; for ``bind``."""
         served = self._served
         return self.rows.read_many(indices if self._is_whole else [served[index] for index in indices])
+
+    def is_ready(self) -> bool:
+        """Whether every row is at hand, as far as its source can tell."""
+        return isinstance(self.rows, BulkRows) and self.rows.is_ready()
+
+    def row_bytes(self) -> int | None:
+        """About how many bytes a packed row takes, >= 1; None where the source gathers none."""
+        return self.rows.row_bytes() if isinstance(self.rows, BulkRows) else None
+
+    def prepare(self) -> Iterator[None]:
+        """Make rows ready, as many as can be here, a short step at a time."""
+        return self.rows.prepare() if isinstance(self.rows, BulkRows) else iter(())
+
+    def gather(self, indices: "NDArray[np.int64]", *, fetch: bool) -> PackedRows | None:
+        """The rows that some indices serve, packed, in the order given; None where the source cannot do that.
+
+        Args:
+            indices: Which tasks.
+            fetch: Whether to ask for what is not on this machine.
+
+        Raises:
+            TasksetError: As the source does.
+        """
+        if not isinstance(self.rows, BulkRows):
+            return None
+        if not self._is_whole:
+            import numpy as np
+
+            indices = np.array([self._served[index] for index in indices.tolist()], np.int64)
+        return self.rows.gather(indices, fetch=fetch)
 
     def is_hot(self, index: int) -> bool:
         """Whether ``task(index)`` reads nothing but memory, or fails at once."""

@@ -5,29 +5,65 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
 
+from openenv_tasksets.loaders.cache_folder import default_cache, make_folder
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_FOLDER = "where"
 _MAGIC = b"OETWHERE"
 _VERSION = 1
 _DIGEST_BYTES = 32
 _MOST_FILES = 256
 
 
+@dataclass(frozen=True, slots=True)
+class KeptFilter:
+    """What one filter let pass, on the disk.
+
+    Attributes:
+        path: The file.
+        size: Its bytes.
+        used: When it was last read or written, in seconds since 1970.
+        rows: Of how many rows it is; None where the file is damaged.
+    """
+
+    path: Path
+    size: int
+    used: float
+    rows: int | None
+
+    @property
+    def name(self) -> str:
+        """A short name, to tell it from others."""
+        return f"where-{self.path.name[:8]}"
+
+
+def kept_filters() -> list[KeptFilter]:
+    """All that are kept, the one used last first; reads each, which is small."""
+    found = []
+    for path in (default_cache() / _FOLDER).glob("*.rows"):
+        with contextlib.suppress(OSError):
+            status, body = path.stat(), _whole(path.read_bytes())
+            start = len(_MAGIC) + len(path.name)
+            is_own = body is not None and body.startswith(_MAGIC + path.name.encode())
+            rows = int.from_bytes(body[start : start + 8], "little") if is_own and body is not None else None
+            found.append(KeptFilter(path, status.st_size, status.st_mtime, rows))
+    return sorted(found, key=lambda each: each.used, reverse=True)
+
+
 def index_folder() -> Path | None:
     """The folder of the user's cache that holds them, for its user only; None where it cannot be made."""
-    home = os.environ.get("XDG_CACHE_HOME")
-    root = (Path(home) if home else Path.home() / ".cache") / "openenv-tasksets"
-    folder = root / "where"
+    folder = default_cache() / _FOLDER
     try:
-        root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        folder.mkdir(mode=0o700, exist_ok=True)
+        make_folder(folder)
         if folder.stat().st_mode & 0o077:
             folder.chmod(0o700)
     except OSError:
@@ -71,12 +107,18 @@ def _read(path: Path, name: str, count: int) -> "NDArray[np.bool_] | None":
             os.utime(path)
     except OSError:
         return None
-    body, digest = content[:-_DIGEST_BYTES], content[-_DIGEST_BYTES:]
+    body = _whole(content)
     head = _head(name, count)
-    if hashlib.blake2b(body, digest_size=_DIGEST_BYTES).digest() != digest or not body.startswith(head):
+    if body is None or not body.startswith(head):
         return None
     bits = np.frombuffer(body, dtype=np.uint8, offset=len(head))
     return np.unpackbits(bits, count=count).view(np.bool_) if len(bits) == (count + 7) // 8 else None
+
+
+def _whole(content: bytes) -> bytes | None:
+    """A file without its digest; None where it is damaged."""
+    body, digest = content[:-_DIGEST_BYTES], content[-_DIGEST_BYTES:]
+    return body if hashlib.blake2b(body, digest_size=_DIGEST_BYTES).digest() == digest else None
 
 
 def _write(path: Path, name: str, flags: "NDArray[np.bool_]") -> None:

@@ -1,6 +1,6 @@
 """The loader against ``datasets``, pyarrow and a memory-mapped floor, interleaved in one run.
 
-    python benchmarks/loader                # 1,000,000 rows, medians of 5 rounds
+    python benchmarks/loader                # 1,000,000 rows, medians of 3 rounds
     python benchmarks/loader --quick        # 20,000 rows, one round: does it run
     python benchmarks/loader --plot         # instead: cost against size, as an SVG
 
@@ -23,12 +23,14 @@ from pathlib import Path
 
 import figures
 from far import measure_far
-from made_rows import describe, make, make_floor
+from made_rows import GROUP_ROWS, describe, make, make_floor, make_of_links
 from runs import Runs
 
 PACKAGES = ("openenv-tasksets", "datasets", "pyarrow", "huggingface_hub", "msgspec", "orjson", "numpy")
 RESULTS = Path(__file__).resolve().parent.parent / "results"
 PLOT_SIZES = (10_000, 100_000, 1_000_000, 10_000_000)
+MOST_MADE = 1_000_000
+"""Rows that are all different; more are these, several times."""
 
 
 @dataclass(slots=True)
@@ -45,14 +47,17 @@ class Report:
     data: dict[str, float] = field(default_factory=dict)
     once: dict[str, dict[str, float]] = field(default_factory=dict)
     figures: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
-    far: dict[str, dict[str, float]] = field(default_factory=dict)
+    far: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
     sizes: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
 
 
 def prepared(base: Path, rows: int) -> Path:
-    """The folder with so many rows and the floor's form of them."""
+    """The folder with so many rows and the floor's form of them, which beyond a million there is none of."""
     folder = base / f"rows-{rows}"
     print(f"{rows:,} rows: making what is not there", file=sys.stderr)
+    if rows > MOST_MADE and rows % MOST_MADE == 0:
+        make_of_links(folder, prepared(base, MOST_MADE), rows // MOST_MADE)
+        return folder
     make(folder, rows)
     make_floor(folder)
     return folder
@@ -81,8 +86,10 @@ def print_report(report: Report) -> None:
             print(figure.table(report.figures[figure.key]))
     for name, seconds in report.once.items():
         print(f"{name}, made once: {seconds['value']:.2f} s, of the processor {seconds['processor']:.2f} s")
-    for name, far in report.far.items():
-        print(f"first 5 rows of 4 files over HTTP, {name}: {far['mb']:.2f} MB, {far['requests']:.0f} requests")
+    for layout, by_contender in report.far.items():
+        for name, far in by_contender.items():
+            print(f"first 5 rows of 4 files ({layout}), {name}: {far['mb']:.2f} MB, {far['requests']:.0f} requests")
+    print(f"\n{figures.target_table({**report.figures, **report.far, 'build': report.once})}")
 
 
 def measure_sizes(given: argparse.Namespace, report: Report) -> None:
@@ -91,13 +98,16 @@ def measure_sizes(given: argparse.Namespace, report: Report) -> None:
 
     for size in given.sizes:
         sized = Report(rows=size)
-        runs = Runs(prepared(given.folder, size), given.seconds, size // 2)
+        folder = prepared(given.folder, size)
+        runs = Runs(folder, given.seconds, size // 2)
         runs.prepare(1)
-        take(runs, sized, given.rounds, figures.BY_SIZE)
+        wanted = figures.BY_SIZE if size <= MOST_MADE else [each.without("floor") for each in figures.BY_SIZE]
+        take(runs, sized, given.rounds, wanted)
+        runs.forget()
         medians = {key: {name: parts["value"] for name, parts in by.items()} for key, by in sized.figures.items()}
         report.sizes[str(size)] = medians
         print(f"\n{size:,} rows")
-        for figure in figures.BY_SIZE:
+        for figure in wanted:
             print(figure.table(sized.figures[figure.key]))
     draw(report.sizes, given.results / "loader-sizes.svg")
 
@@ -111,7 +121,10 @@ def measure(given: argparse.Namespace, report: Report) -> None:
     wanted = [each for each in figures.FIGURES if not given.only or each.key in given.only]
     take(runs, report, given.rounds, wanted)
     if not given.no_far:
-        report.far = measure_far(given.folder, given.far_mb)
+        report.far = {
+            "far": measure_far(given.folder, given.far_mb, GROUP_ROWS),
+            "far, one group": measure_far(given.folder, given.far_mb, None),
+        }
     print_report(report)
 
 
@@ -120,8 +133,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     keys = ", ".join(each.key for each in figures.FIGURES)
     parser.add_argument("--rows", type=int, default=1_000_000, help="rows of the taskset")
-    parser.add_argument("--rounds", type=int, default=5, help="how often each figure is taken")
-    parser.add_argument("--seconds", type=float, default=2.0, help="how long a rate is measured")
+    parser.add_argument("--rounds", type=int, default=3, help="how often each figure is taken")
+    parser.add_argument("--seconds", type=float, default=1.5, help="how long a rate is measured")
     parser.add_argument("--quick", action="store_true", help="20,000 rows, one round of half a second, small files")
     parser.add_argument("--only", nargs="+", metavar="FIGURE", help=f"of {keys}")
     parser.add_argument("--no-far", action="store_true", help="leave out the files over HTTP")

@@ -8,29 +8,31 @@ import tempfile
 from pathlib import Path
 
 import pyarrow.parquet as pq
-from made_rows import DECLARATION, GROUP_ROWS, RowMaker
+from made_rows import DECLARATION, RowMaker
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "tests" / "support"))
 
 REPO = "acme/far"
 FILES = 4
 WANTED = 5
-_ROWS_A_MB = 1900
+_ROWS_A_MB = 4000
 
 
-def measure_far(base: Path, file_mb: int) -> dict[str, dict[str, float]]:
+def measure_far(base: Path, file_mb: int, group_rows: int | None) -> dict[str, dict[str, float]]:
     """Megabytes and requests of each contender, counted by the Hub when its process has its rows.
 
     Args:
         base: Where the files are kept between runs.
         file_mb: About how large each file is.
+        group_rows: Rows in a row group; None makes each file one.
     """
     from loopback_hub.hub import LoopbackHub
 
     measured = {}
     with LoopbackHub() as hub:
         hub.create_repo(REPO)
-        hub.commit(REPO, {"environment.yaml": DECLARATION.encode(), **_files(base / f"far-{file_mb}", file_mb)})
+        folder = base / f"far-{file_mb}-{group_rows or 'whole'}"
+        hub.commit(REPO, {"environment.yaml": DECLARATION.encode(), **_files(folder, file_mb, group_rows)})
         for name in ("datasets, streaming", "ours"):
             with tempfile.TemporaryDirectory() as home:
                 hub.reset_log()
@@ -69,14 +71,14 @@ def read_far(name: str) -> None:
     os._exit(0)
 
 
-def _files(folder: Path, file_mb: int) -> dict[str, bytes]:
+def _files(folder: Path, file_mb: int, group_rows: int | None) -> dict[str, bytes]:
     folder.mkdir(parents=True, exist_ok=True)
     maker = RowMaker()
     for number in range(FILES):
         path = folder / f"train-{number:05d}-of-{FILES:05d}.parquet"
         if not path.exists():
             count = file_mb * _ROWS_A_MB
-            pq.write_table(maker.batch(number * count, count), path, row_group_size=GROUP_ROWS)
+            pq.write_table(maker.batch(number * count, count), path, row_group_size=group_rows or count)
     return {f"data/{path.name}": path.read_bytes() for path in sorted(folder.iterdir())}
 
 

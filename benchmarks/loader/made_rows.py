@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from row_files import parquet_files
 
 FILES = 16
 GROUP_ROWS = 10_000
@@ -98,9 +99,15 @@ def make(folder: Path, rows: int, files: int = FILES) -> None:
     (folder / "environment.yaml").write_text(DECLARATION)
 
 
-def parquet_files(folder: Path) -> list[str]:
-    """The files of rows, in order."""
-    return sorted(str(path) for path in (folder / "data").glob("*.parquet"))
+def make_of_links(folder: Path, made: Path, times: int) -> None:
+    """The rows of another taskset several times, as links to its files, unless they are there."""
+    if (folder / "environment.yaml").exists():
+        return
+    (folder / "data").mkdir(parents=True, exist_ok=True)
+    files = [file for _ in range(times) for file in parquet_files(made)]
+    for number, file in enumerate(files):
+        (folder / "data" / f"train-{number:05d}-of-{len(files):05d}.parquet").hardlink_to(file)
+    (folder / "environment.yaml").write_text(DECLARATION)
 
 
 def python_rows(folder: Path) -> Iterator[dict[str, object]]:

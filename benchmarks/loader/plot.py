@@ -26,7 +26,8 @@ def draw(sizes: Mapping[str, Mapping[str, Mapping[str, float]]], path: Path) -> 
     rows = sorted(map(int, sizes))
     for axis, measured in zip(axes, BY_SIZE, strict=True):
         for name in measured.contenders:
-            axis.plot(rows, [sizes[str(count)][measured.key][name] for count in rows], marker="o", label=name)
+            known = [count for count in rows if name in sizes[str(count)][measured.key]]
+            axis.plot(known, [sizes[str(count)][measured.key][name] for count in known], marker="o", label=name)
         axis.set(xscale="log", yscale="log", xlabel="rows", title=f"{measured.title}, {_UNITS[measured.key]}")
         axis.grid(visible=True, which="both", alpha=0.2)
     axes[0].legend()

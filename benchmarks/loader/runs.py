@@ -29,7 +29,8 @@ class Runs:
 
     def __init__(self, folder: Path, seconds: float, position: int) -> None:
         self._folder = folder
-        self._options = json.dumps({"seconds": seconds, "position": position})
+        self._seconds = seconds
+        self._position = position
         self._caches = folder / "caches"
 
     def prepare(self, rounds: int) -> dict[str, dict[str, float]]:
@@ -44,10 +45,14 @@ class Runs:
             for name, answers in taken.items()
         }
 
+    def forget(self) -> None:
+        """Remove what was prepared."""
+        shutil.rmtree(self._caches, ignore_errors=True)
+
     def take(self, name: str, figure: Figure) -> dict[str, float]:
         """One figure of one contender."""
         with self._cache(name) as cache:
-            answer, elapsed = self._run(name, figure.key, cache)
+            answer, elapsed = self._run(name, figure.key, cache, figure.times)
         return {"value": elapsed} if figure.is_cold else answer
 
     @contextmanager
@@ -60,7 +65,7 @@ class Runs:
         with tempfile.TemporaryDirectory(dir=self._folder, ignore_cleanup_errors=True) as empty:
             yield Path(empty)
 
-    def _run(self, name: str, figure: str, cache: Path) -> tuple[dict[str, Any], float]:
+    def _run(self, name: str, figure: str, cache: Path, times: int = 1) -> tuple[dict[str, Any], float]:
         """What a process answers, and the seconds from its start to its answer."""
         # Compiled modules are kept, as they are after an installation; and no run differs by the user's settings.
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "HF_", "OPENENV_"))}
@@ -71,7 +76,8 @@ class Runs:
             "HF_HUB_OFFLINE": "1",
             "HF_HUB_DISABLE_TELEMETRY": "1",
         }
-        command = [sys.executable, str(PROCESS), name, figure, str(self._folder), self._options]
+        options = json.dumps({"seconds": self._seconds * times, "position": self._position})
+        command = [sys.executable, str(PROCESS), name, figure, str(self._folder), options]
         began = time.perf_counter()
         with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
             line = process.stdout.readline() if process.stdout else ""

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from openenv_tasksets.loaders.block_order import BlockOrder
 from openenv_tasksets.loaders.errors import HubUnavailable, SourceChanged, SourceError
 from openenv_tasksets.loaders.far_files import FarFiles
 from openenv_tasksets.loaders.hub import Hub
@@ -14,6 +15,7 @@ from openenv_tasksets.loaders.load import open_rows
 from openenv_tasksets.loaders.parquet import ParquetRows
 from openenv_tasksets.loaders.stored_rows import StoredRows
 from openenv_tasksets.loaders.stores import Stores
+from openenv_tasksets.loaders.stream import RowStream
 
 REPO = "acme/words"
 NAMES = [f"data/train-{number}.parquet" for number in range(3)]
@@ -88,6 +90,27 @@ class TestRequests:
         assert list(rows) == EXPECTED
         assert rows.read_many([1100, 3, 500]) == [EXPECTED[1100], EXPECTED[3], EXPECTED[500]]
         assert list(rows.column("n")) == list(range(3 * ROWS))
+
+    @pytest.mark.parametrize("shard_count", [1, 2])
+    def test_by_blocks_each_reader_asks_for_each_row_group_once_an_epoch(self, server, shard_count, tmp_path):
+        sizes = [
+            pq.read_metadata(io.BytesIO(content)).row_group(number).total_byte_size
+            for content in FILES.values()
+            for number in range(ROWS // 100)
+        ]
+        for shard_index in range(shard_count):
+            # A machine of its own: readers of one machine share what was fetched.
+            machine = Hub(server.endpoint, server.token, tmp_path / str(shard_index), timeout_s=2.0)
+            rows = ParquetRows.of(FarFiles(machine, REPO, server.head(REPO), NAMES))
+            order = BlockOrder(len(rows), rows.block_starts, "", 2)
+            shard = {"shard_index": shard_index, "shard_count": shard_count, "stop": len(rows)}
+            server.reset_log()
+
+            found = [row["n"] for _, row in RowStream(rows, order, **shard)]
+
+            assert found == [order.index(position) for position in range(shard_index, len(rows), shard_count)]
+            assert len(server.requests) == len(sizes)
+            assert sum(sizes) <= sent(server) <= sum(sizes) + 1000 * len(sizes)
 
     def test_the_token_goes_to_the_hub_and_nowhere_else(self, server):
         list(ParquetRows.of(far(server)))

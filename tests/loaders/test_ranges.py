@@ -3,10 +3,13 @@
 import io
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from openenv_tasksets.loaders.parquet import ParquetRows
 from openenv_tasksets.loaders.ranges import Ranges
 
 CONTENT = bytes(n * n % 251 for n in range(10_000_000))
@@ -70,6 +73,31 @@ def test_of_large_spans_the_heads_come_first_and_then_steps_that_double():
     assert b"".join(iter(lambda: stream.read(10_000), b"")) == CONTENT[5_000_000:]
     assert len(far.asked) < 9
     assert sum(end - start for start, end in far.asked) == 5_000_000 + (128 << 10)
+
+
+def test_what_is_needed_of_a_span_in_any_case_is_asked_for_with_its_head():
+    far = Far(CONTENT)
+    stream = Ranges(far, [(0, 5_000_000), (5_000_000, 10_000_000)], {5_000_000: 1_000_000})
+    step = 128 << 10
+    assert sorted(far.asked) == [(0, step), (5_000_000, 6_000_000 + step)]
+
+    stream.seek(5_000_000)
+    stream.read(1_000_000 + step)
+    assert len(far.asked) == 2
+
+
+def test_a_row_of_a_large_row_group_takes_the_dictionaries_and_a_page_of_each_column():
+    """Of 2 MB of numbers, and as many texts of which each is there once."""
+    count = 300_000
+    table = pa.table({"n": range(count), "text": [f"text {number * 7919:020}" for number in range(count)]})
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, row_group_size=count, data_page_size=100_000, dictionary_pagesize_limit=100_000)
+    far = Far(sink.getvalue().to_pybytes())
+    rows = ParquetRows.of([far])
+
+    assert [rows[index] for index in range(5)] == table.slice(0, 5).to_pylist()
+    assert sum(end - start for start, end in far.asked) < far.size / 5
+    assert len(far.asked) <= 5
 
 
 def test_an_error_is_the_readers(tmp_path):

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from openenv_tasksets.loaders.files import SourceFiles
-from openenv_tasksets.loaders.store import HEAD, INDEX, ROWS
+from openenv_tasksets.loaders.store import HEAD, INDEX, RECORD, ROWS
 from openenv_tasksets.loaders.store_builder import StoreBuilder
 from openenv_tasksets.loaders.stored_rows import StoredRows
 from openenv_tasksets.loaders.stores import DEFAULT_LIMIT_BYTES, Stores, damaged_rows, remove
@@ -144,3 +144,34 @@ def test_the_default_is_the_users_cache(tmp_path, monkeypatch):
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("OPENENV_TASKSETS_CACHE_LIMIT", "2 GiB")
     assert Stores.default() == Stores(Path.home() / ".cache/openenv-tasksets/rows", 2 << 30)
+
+
+@pytest.mark.parametrize("share_bytes", [1, 1 << 30])
+def test_several_threads_write_each_row_group_once(tmp_path, stores, share_bytes):
+    pq.write_table(pa.table({"n": range(1000)}), tmp_path / "a.parquet", row_group_size=10)
+    rows = StoredRows.open(SourceFiles(tmp_path, ["a.parquet"]), stores)
+    builder = StoreBuilder(rows.parquet, rows._store, stores, share_bytes=share_bytes)
+    builder.start()
+    steps = sum(1 for _ in builder.help())
+    assert builder.wait(60)
+
+    assert steps or rows._store.is_complete
+    [stored] = stores
+    assert stored.rows == 1000
+    files = [path.stat().st_size // RECORD.size for path in stored.folder.glob(f"*{INDEX}")]
+    assert sum(files) == 100
+    assert damaged_rows(stored) == 0
+    assert [row["n"] for row in rows] == list(range(1000))
+
+
+def test_who_cannot_wait_helps_and_ends_where_there_is_no_room(tmp_path):
+    stores = Stores(tmp_path / "rows", 60_000)
+    pq.write_table(pa.table({"text": [f"{n:0100}" for n in range(1000)]}), tmp_path / "a.parquet", row_group_size=10)
+    rows = StoredRows.open(SourceFiles(tmp_path, ["a.parquet"]), stores, small_bytes=0)
+    for _ in rows.prepare():
+        pass
+    assert rows.build().wait(60)
+
+    assert not rows._store.is_complete
+    [stored] = stores
+    assert 0 < stored.size <= 60_000

@@ -21,7 +21,6 @@ from openenv_tasksets.loaders.errors import (
     TaskNotFound,
 )
 from openenv_tasksets.loaders.hub import Hub
-from openenv_tasksets.loaders.order import positions
 from openenv_tasksets.taskset import Taskset
 
 FIRST_TRAIN_FILE = "data/train-00000-of-00002.parquet"
@@ -223,33 +222,6 @@ def test_unknown_splits_are_key_errors_and_unknown_indices_index_errors() -> Non
         Taskset.from_rows([], declaration()).task("train", 0)
 
 
-def test_tasks_are_found_by_id_in_one_split_or_in_all() -> None:
-    taskset = Taskset.from_rows({"train": numbered(3), "test": [{"q": "?", "id": 7}]}, declaration({"id": "id"}))
-    assert taskset.task_by_id("t2").index == 2
-    assert taskset.task_by_id("7").split == "test"
-    assert taskset.index_of("train", "t1") == 1
-    with pytest.raises(TaskNotFound, match="no task with id 't9' in split 'train'; it has 3 tasks, such as 't0'"):
-        taskset.task_by_id("t9", "train")
-    with pytest.raises(TaskNotFound, match=r"in any split \(train, test\)"):
-        taskset.task_by_id("t9")
-
-
-def test_ids_made_of_split_and_row_need_no_index() -> None:
-    taskset = Taskset.from_rows(numbered(12), declaration())
-    assert taskset.task_by_id("train-11").index == 11
-    for wrong in ("train-12", "train-01", "test-1", "train-", "train--1", "train-¹", "1"):
-        with pytest.raises(TaskNotFound):
-            taskset.task_by_id(wrong)
-
-
-def test_two_rows_of_one_id_are_an_error_that_names_both() -> None:
-    taskset = Taskset.from_rows(
-        [{"q": 1, "id": "a"}, {"q": 2, "id": "b"}, {"q": 3, "id": "a"}], declaration({"id": "id"})
-    )
-    with pytest.raises(RowError, match=r"row 2.*id 'a' is also the id of row 0"):
-        taskset.task_by_id("b")
-
-
 def test_a_served_view_numbers_anew_and_keeps_rows() -> None:
     whole = Taskset.from_rows([{"q": i, "level": i % 2} for i in range(10)], declaration({"public": ["level"]}))
     served = whole.with_view(whole["train"].where(level=1))
@@ -269,23 +241,6 @@ def test_a_served_view_numbers_anew_and_keeps_rows() -> None:
     assert len({t.split("train").identity for t in (whole, served, again)}) == 3
 
 
-def test_positions_walk_every_task_once_an_epoch_in_a_new_order_each_time() -> None:
-    taskset = Taskset.from_rows(numbered(20), declaration())
-    walk = [taskset.locate("train", position) for position in range(60)]
-    assert [epoch for epoch, _ in walk] == [0] * 20 + [1] * 20 + [2] * 20
-    epochs = [[index for _, index in walk[start : start + 20]] for start in (0, 20, 40)]
-    assert all(sorted(epoch) == list(range(20)) for epoch in epochs)
-    assert epochs[0] != epochs[1] != epochs[2]
-    stream = taskset.positions(5, shard_index=1, shard_count=3)
-    assert [next(stream) for _ in range(3)] == [7, 10, 13]
-    assert list(positions(0, shard_index=0, shard_count=2, stop=5)) == [0, 2, 4]
-
-
-def test_a_sequential_split_is_walked_in_order() -> None:
-    taskset = Taskset.from_rows({"test": numbered(3)}, declaration())
-    assert [taskset.locate("test", position) for position in range(4)] == [(0, 0), (0, 1), (0, 2), (1, 0)]
-
-
 def test_the_order_depends_on_content_environment_and_seed_but_not_on_names(folder: Path, tmp_path: Path) -> None:
     def walk(taskset: Taskset) -> list[int]:
         return [taskset.locate("train", position)[1] for position in range(10)]
@@ -301,11 +256,6 @@ def test_the_order_depends_on_content_environment_and_seed_but_not_on_names(fold
     assert walk(Taskset.from_path(folder, shuffle_seed=1)) != first
     (moved / "environment.yaml").write_text(YAML.replace("id: sums", "id: other"))
     assert walk(Taskset.from_path(moved)) != first
-
-
-def test_an_empty_split_has_no_positions() -> None:
-    with pytest.raises(TaskNotFound, match="split 'train' has no tasks, so it has no positions"):
-        Taskset.from_rows([], declaration()).locate("train", 0)
 
 
 def test_two_environments_and_none_named_lists_the_choices(tmp_path: Path) -> None:

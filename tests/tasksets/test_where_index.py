@@ -107,6 +107,9 @@ def test_names_tell_filters_apart() -> None:
 def test_the_folder_is_in_the_users_cache_and_for_its_user_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("OPENENV_TASKSETS_CACHE", str(tmp_path / "own"))
+    assert index_folder() == tmp_path / "own" / "where"
+    monkeypatch.delenv("OPENENV_TASKSETS_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     folder = index_folder()
     assert folder == tmp_path / "cache" / "openenv-tasksets" / "where"
@@ -121,5 +124,6 @@ def test_the_folder_is_in_the_users_cache_and_for_its_user_only(
 
 def test_a_folder_that_cannot_be_made_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
+    monkeypatch.delenv("OPENENV_TASKSETS_CACHE", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     assert index_folder() is None

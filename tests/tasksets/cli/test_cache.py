@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -10,6 +11,7 @@ from openenv_tasksets.loaders.files import SourceFiles
 from openenv_tasksets.loaders.store import ROWS
 from openenv_tasksets.loaders.stored_rows import StoredRows
 from openenv_tasksets.loaders.stores import Stores
+from openenv_tasksets.where_index import index_folder, index_name, kept_filters, kept_rows
 
 
 @pytest.fixture
@@ -73,11 +75,35 @@ def test_clear_removes_those_that_are_named_or_all(tasksets, stores):
     assert tasksets("cache", "verify").err.startswith("0 row stores read, 0 bytes, ")
 
 
+@pytest.fixture
+def kept(stores):
+    """A filter's result beside them."""
+    kept_rows(index_folder(), index_name(["a"]), 20, lambda: np.arange(20) % 2 == 0)
+    [kept] = kept_filters()
+    return kept
+
+
+def test_filters_are_listed_verified_and_cleared_too(tasksets, kept):
+    [line] = [line for line in lines(tasksets("cache", "list", "--json")) if line["name"] == kept.name]
+    assert (line["bytes"], line["rows"], line["of"]) == (kept.size, 20, 20)
+    assert tasksets("cache", "list").err.startswith("2 row stores and 1 filters, ")
+    assert tasksets("cache", "verify").code == 0
+
+    kept.path.write_bytes(kept.path.read_bytes()[:-1])
+    found = tasksets("cache", "verify", "--json")
+    assert found.code == 1
+    assert {line["name"]: line["damaged"] for line in lines(found)}[kept.name] == 1
+
+    assert tasksets("cache", "clear", kept.name).code == 0
+    assert not kept.path.exists()
+    assert len(lines(tasksets("cache", "list", "--json"))) == 2
+
+
 def test_a_name_that_there_is_not_is_an_error(tasksets, stores):
     result = tasksets("cache", "clear", "nope")
 
     assert (result.code, result.out) == (1, "")
-    assert result.err.startswith("no row store 'nope'. There are: ")
+    assert result.err.startswith("no row store or filter 'nope'. There are: ")
     assert len(lines(tasksets("cache", "list", "--json"))) == 2
 
 
