@@ -2,6 +2,7 @@
 # make test      set up, and pass the tests
 # make check     lint, types, import contracts, tests, doc examples: what CI runs
 # make test-hub1 the tests of the Hub with huggingface_hub 1, in a virtual environment of its own
+# make test-real the environments of others (docs/environments.md), in a virtual environment of its own
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -11,7 +12,7 @@ TESTS := $(BIN)/python -m pytest -n auto --dist loadfile
 HUB_TESTS = tests/support_tests $(filter-out tests/tasksets/test_auto_env.py, \
 	$(shell grep -rl loopback_hub tests/loaders tests/tasksets --include='test_*.py'))
 
-.PHONY: demo test test-slow test-hub1 check lint types format bench-server bench-hub bench-loader soak clean
+.PHONY: demo test test-slow test-hub1 test-real check lint types format bench-server bench-hub bench-loader soak clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m tasksets_examples.demo
@@ -24,6 +25,9 @@ test-slow: $(VENV)/.dev
 
 test-hub1: $(VENV)-hub1/.made
 	$(VENV)-hub1/bin/python -m pytest -n auto --dist loadfile -m "not slow" $(HUB_TESTS)
+
+test-real: $(VENV)-real/.made
+	$(VENV)-real/bin/python -m pytest tests/real_environments
 
 check: lint types
 	$(TESTS) -m "not slow" --cov --cov-report=term:skip-covered
@@ -54,6 +58,15 @@ $(VENV)-hub1/.made: pyproject.toml
 	@$(VENV)-hub1/bin/python -m pip -qq --disable-pip-version-check install -e '.[hub-tests]' -e './examples[reasoning]' 'huggingface_hub==1.33.*'
 	@touch $@
 
+# Some need OpenEnv under its old name, which would overwrite it, or ask for a newer Python than their code does.
+$(VENV)-real/.made: pyproject.toml examples/pyproject.toml $(wildcard tests/real_environments/*.txt)
+	@$(PYTHON) -m venv $(VENV)-real
+	@$(VENV)-real/bin/python -m pip -qq --disable-pip-version-check install -e '.[hub-tests,openenv]' \
+		-e './examples[gymnasium,openspiel,reasoning,textarena]' -r tests/real_environments/requirements.txt
+	@$(VENV)-real/bin/python -m pip -qq --disable-pip-version-check install --no-deps --ignore-requires-python \
+		-r tests/real_environments/without-dependencies.txt
+	@touch $@
+
 bench-loader: $(VENV)/.dev
 	$(BIN)/python benchmarks/loader
 	$(BIN)/python benchmarks/loader --plot --rounds 3
@@ -78,4 +91,4 @@ $(VENV)/.dev: $(VENV)/.made pyproject.toml examples/pyproject.toml
 	@touch $@ $(VENV)/.demo
 
 clean:
-	rm -rf $(VENV) $(VENV)-hub1 build .demo .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-hub1 $(VENV)-real build .demo .mypy_cache .pytest_cache .ruff_cache .hypothesis
