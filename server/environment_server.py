@@ -47,8 +47,8 @@ class Patience:
 class EnvironmentServer:
     """The server of an installed package. Thread-safe, and usable from several event loops.
 
-    One that has answered before is started again for ever if need be, ever more slowly; where it does not come to
-    answer any more, it is given up.
+    It is an ``openenv_tasksets.server.remote_runtime.Address``. Once it has answered, it is started again whenever it
+    ends, ever more slowly; it is given up where it does not come to answer any more.
 
     Args:
         app: What it serves.
@@ -70,6 +70,7 @@ class EnvironmentServer:
         self._patience = patience or Patience()
         self._log = ChildLog(name)
         self._lock = threading.Lock()
+        self._started = threading.Event()
         self._stopping = threading.Event()
         self._process: ServerProcess | None = None
         self._up = _pending()
@@ -81,14 +82,32 @@ class EnvironmentServer:
         up = self._up
         return up.done() and up.exception() is None
 
-    def start(self) -> None:
-        """Start it and wait until it answers, with progress on a terminal; to be called once.
+    async def __call__(self) -> str:
+        """The base URL of the process that answers now, or of the next one that does; the first call starts it.
 
         Raises:
-            EnvironmentNotFound: It ended or did not answer in time; with the last lines that it wrote.
+            EnvironmentNotFound: It ended before it answered, or did not answer in time; with its last lines.
+            EnvironmentFailed: It is given up or stopped.
         """
-        first = self._up
-        self._keeper.start()
+        if not self._started.is_set():
+            await asyncio.to_thread(self.start)
+        while True:
+            process = await self.running()
+            if await process.listens():
+                return process.url
+            await asyncio.wrap_future(process.ended)
+
+    def start(self) -> None:
+        """Start it and wait until it answers, with progress on a terminal. A second call only waits.
+
+        Raises:
+            EnvironmentNotFound: As ``__call__`` does.
+        """
+        with self._lock:
+            first = self._up
+            if not self._started.is_set():
+                self._started.set()
+                self._keeper.start()
         what = f"{self.name}: starting {self.app.package}"
         try:
             with tqdm(desc=what, bar_format="{desc}: {elapsed}", delay=1, disable=None, leave=False) as bar:
@@ -96,7 +115,7 @@ class EnvironmentServer:
                     bar.refresh()
             first.result()
         except BaseException:
-            self.close()
+            self.stop()
             raise
 
     async def running(self) -> ServerProcess:
@@ -107,7 +126,7 @@ class EnvironmentServer:
         """
         return await asyncio.wrap_future(self._up)
 
-    def close(self) -> None:
+    def stop(self) -> None:
         """End it and wait for that; a second call does nothing."""
         with self._lock:
             self._stopping.set()

@@ -1,5 +1,6 @@
 """One life of a package's own server: a process on a free port of loopback, from its start to its end."""
 
+import asyncio
 import http.client
 import json
 import logging
@@ -79,6 +80,15 @@ class ServerProcess:
     def pid(self) -> int:
         """Of the process that keeps watch, which is its group's too."""
         return self._process.pid
+
+    async def listens(self) -> bool:
+        """Whether it accepts connections; one whose end is near does not, though it is not over yet."""
+        try:
+            _, writer = await asyncio.open_connection(_HOST, self._port)
+        except OSError:
+            return False
+        writer.close()
+        return True
 
     def await_ready(self, seconds: float, stopping: threading.Event) -> None:
         """Wait until it answers ``/health``.

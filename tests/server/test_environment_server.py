@@ -35,11 +35,7 @@ def start(tmp_path, monkeypatch):
 
     yield started
     for server in servers:
-        server.close()
-
-
-async def url_of(server):
-    return (await server.running()).url
+        server.stop()
 
 
 async def die(server, path):
@@ -50,9 +46,9 @@ async def die(server, path):
     return await asyncio.wrap_future(process.ended)
 
 
-async def test_it_answers_on_loopback_alone_and_ends_with_close(start, tmp_path):
+async def test_it_answers_on_loopback_alone_and_ends_when_stopped(start, tmp_path):
     server = start()
-    url = await url_of(server)
+    url = await server()
     pid = ask(url, "/pid")
     assert lives(pid)
     assert server.is_up
@@ -61,12 +57,12 @@ async def test_it_answers_on_loopback_alone_and_ends_with_close(start, tmp_path)
     assert parts.hostname == "127.0.0.1"
     with pytest.raises(ConnectionRefusedError), socket.create_connection(("127.0.0.2", parts.port), timeout=5):
         pass
-    server.close()
+    server.stop()
     assert not lives(pid)
     assert not server.is_up
     with pytest.raises(EnvironmentFailed, match="environment 'riddles' is stopped"):
         await server.running()
-    server.close()
+    server.stop()
 
 
 @pytest.mark.parametrize(
@@ -110,6 +106,24 @@ async def test_one_that_dies_is_started_again_elsewhere(start, caplog, path, how
     await_end(helper)
 
 
+async def test_who_asks_right_after_it_died_is_given_the_next_one(start):
+    server = start()
+    first = await server()
+    with pytest.raises((URLError, ConnectionError)):
+        await asyncio.to_thread(ask, first, "/die")
+    assert await server() != first
+
+
+async def test_the_first_call_starts_it_once(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    server = EnvironmentServer(write_app(tmp_path), "riddles")
+    try:
+        urls = await asyncio.gather(*(server() for _ in range(3)))
+    finally:
+        server.stop()
+    assert len(set(urls)) == 1
+
+
 async def test_who_stops_waiting_for_the_next_one_disturbs_nobody(start):
     server = start(patience=Patience(delay_seconds=0.3))
     await die(server, "/die")
@@ -138,24 +152,24 @@ async def test_short_lives_are_started_again_ever_more_slowly_and_never_given_up
     server = start(patience=Patience(delay_seconds=0.01, longest_delay_seconds=0.02, starts=1))
     for _ in range(3):
         await die(server, "/exit")
-    assert ask(await url_of(server), "/health") == "well"
+    assert ask(await server(), "/health") == "well"
     assert (server.restarts, server.given_up) == (3, False)
 
 
 async def test_one_that_ignores_sigterm_is_killed(start):
     server = start(patience=Patience(stop_seconds=0.2))
-    url = await url_of(server)
+    url = await server()
     pid, helper = ask(url, "/pid"), ask(url, "/helper")
     ask(url, "/stubborn")
-    server.close()
+    server.stop()
     await_end(pid, helper)
 
 
 async def test_what_it_writes_is_logged_under_its_name(start, caplog):
     caplog.set_level(logging.INFO)
     server = start()
-    ask(await url_of(server), "/talk")
-    server.close()
+    ask(await server(), "/talk")
+    server.stop()
     records = {record.getMessage(): record.levelno for record in caplog.records}
     assert records["riddles: said aloud"] == logging.INFO
     assert records["riddles: complained \N{REPLACEMENT CHARACTER}[2J\N{REPLACEMENT CHARACTER}"] == logging.WARNING
@@ -164,8 +178,8 @@ async def test_what_it_writes_is_logged_under_its_name(start, caplog):
 async def test_megabytes_of_log_neither_stop_it_nor_us(start, caplog):
     caplog.set_level(logging.INFO)
     server = start()
-    assert ask(await url_of(server), "/flood") == "well"
-    server.close()
+    assert ask(await server(), "/flood") == "well"
+    server.stop()
     assert "riddles: writes too much: " in caplog.text
     assert len(caplog.records) < 50_000
     assert max(len(record.getMessage()) for record in caplog.records) < 5_000
@@ -175,14 +189,13 @@ async def test_megabytes_of_log_neither_stop_it_nor_us(start, caplog):
 def test_it_does_not_outlive_us_however_we_end(tmp_path, how):
     write_app(tmp_path)
     ours = textwrap.dedent(f"""
-        import sys, pathlib
+        import asyncio, sys, pathlib
         sys.path[:0] = [{str(tmp_path)!r}]
         from openenv_tasksets.installed_app import InstalledApp
         from openenv_tasksets.server.environment_server import EnvironmentServer
         app = InstalledApp("openenv-riddles 1.2", "riddles.server.app:app", pathlib.Path({str(tmp_path / "riddles")!r}))
         server = EnvironmentServer(app, "riddles")
-        server.start()
-        print(server._up.result().url, flush=True)
+        print(asyncio.run(server()), flush=True)
         sys.stdin.read()
     """)
     with subprocess.Popen([sys.executable, "-c", ours], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as us:
