@@ -17,6 +17,7 @@ from openenv_tasksets.server.counts import Counts
 from openenv_tasksets.server.environment_type import EnvironmentType
 from openenv_tasksets.server.event_log import tell
 from openenv_tasksets.server.rate_limit import RateLimit
+from openenv_tasksets.server.remote_runtime import EnvironmentKind, RemoteRuntime
 from openenv_tasksets.server.runtime import Runtime, start_runtime
 from openenv_tasksets.server.session import Session, new_session_id
 from openenv_tasksets.server.sessions import ServerStopping, Sessions, Tell
@@ -34,7 +35,8 @@ class HostSettings:
     """How a host answers.
 
     Attributes:
-        max_sessions: At once, >= 1; None takes 1,024, or 1 for an environment that says it cannot do more.
+        max_sessions: At once, >= 1; None takes 1,024, or 1 for an environment that says it cannot do more. A remote
+            environment has no more than its server has.
         unseeded: A reset() that names no task gets the ``next`` position, or is ``refuse``d.
         start_position: No earlier position is handed out so, >= 0.
         shard: Only positions with remainder ``shard[0]`` by ``shard[1]`` are handed out so: this server's of several.
@@ -66,8 +68,8 @@ class Host:
 
     Args:
         taskset: The tasks; every split is opened and its first task bound here.
-        environment: The environment class.
-        arguments: Its constructor's arguments; None takes the declaration's.
+        environment: The environment class, or a server to play with: it is waited for here.
+        arguments: Its constructor's arguments; None takes the declaration's. A server has its own.
         consent: What the user has agreed to; None is nothing.
         settings: See ``HostSettings``.
 
@@ -80,7 +82,7 @@ class Host:
     def __init__(
         self,
         taskset: Taskset,
-        environment: type[Any],
+        environment: type[Any] | RemoteRuntime,
         *,
         arguments: Mapping[str, Any] | None = None,
         consent: Consent | None = None,
@@ -90,10 +92,7 @@ class Host:
         self.id = taskset.environment.id
         self.counts = Counts(self.id)
         self.settings = settings or HostSettings()
-        runtime = taskset.environment.frameworks.openenv
-        declared = {} if runtime is None else runtime.arguments
-        self.kind = EnvironmentType.of(environment, declared if arguments is None else arguments)
-        (consent or Consent()).check(taskset.environment, executes_rows=self.kind.executes_rows, variables=os.environ)
+        self.kind = self._kind(environment, arguments, consent or Consent())
         self.max_sessions = self._capacity(self.settings.max_sessions)
         self.sessions = Sessions(
             Slots(self.max_sessions, line_limit=self.settings.queue, line_seconds=self.settings.queue_seconds),
@@ -104,6 +103,18 @@ class Host:
         self.positions = PositionCounter(self.settings.start_position, *self.settings.shard)
         self._next = None if self.settings.unseeded == "refuse" else self.positions.next
         self._check_first_tasks()
+
+    def _kind(
+        self, environment: type[Any] | RemoteRuntime, arguments: Mapping[str, Any] | None, consent: Consent
+    ) -> EnvironmentKind:
+        declared = self.taskset.environment
+        if isinstance(environment, RemoteRuntime):
+            return environment.reach(consent, declared.id)
+        if arguments is None:
+            arguments = {} if declared.frameworks.openenv is None else declared.frameworks.openenv.arguments
+        kind = EnvironmentType.of(environment, arguments)
+        consent.check(declared, executes_rows=kind.executes_rows, variables=os.environ)
+        return kind
 
     @property
     def description(self) -> str:
@@ -191,7 +202,11 @@ class Host:
         return self._read(self._choose(request))
 
     def _start(self) -> Coroutine[Any, Any, Runtime]:
-        return start_runtime(self.kind, self.settings.step_timeout)
+        if isinstance(self.kind, EnvironmentType):
+            return start_runtime(self.kind, self.settings.step_timeout)
+        wait_seconds = self.settings.queue_seconds if self.settings.queue else 0.0
+        narrow = self.sessions.slots.narrow
+        return self.kind.start(self.settings.step_timeout, wait_seconds=wait_seconds, on_full=narrow)
 
     def _choose(self, request: Mapping[str, Any]) -> Choice:
         return choose(request, self.taskset, self.kind.accepted, self._next, strict=self.settings.strict_reset)

@@ -31,7 +31,7 @@ class Slots:
         line_seconds: For how long one may wait, >= 0.
 
     Attributes:
-        limit: As given.
+        limit: As given, or as narrowed since.
         taken: How many are taken.
         refused: How often none was to be had, at once or after waiting.
     """
@@ -81,8 +81,15 @@ class Slots:
             alarm.cancel()
             self._line.pop(turn, None)
 
+    def narrow(self, limit: int) -> None:
+        """Have at most ``limit`` slots from now on, >= 1; those that are taken beyond it are not handed on."""
+        self.limit = min(self.limit, limit)
+
     def give_back(self) -> None:
         """Free a slot, or hand it to the first in line."""
+        if self.taken > self.limit:
+            self.taken -= 1
+            return
         while self._line:
             turn = next(iter(self._line))
             del self._line[turn]
