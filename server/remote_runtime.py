@@ -10,17 +10,21 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 from websockets.asyncio.client import ClientConnection
 
 from openenv_tasksets.consent import Consent
+from openenv_tasksets.declaration import EnvironmentDeclaration
 from openenv_tasksets.environment import Accepts
 from openenv_tasksets.loaders.errors import EnvironmentFailed
+from openenv_tasksets.server.binding_proof import prove_binding
 from openenv_tasksets.server.environment_type import EnvironmentType
 from openenv_tasksets.server.relay import Relay
 from openenv_tasksets.server.slots import CapacityReached
 from openenv_tasksets.server.upstream import ask, open_socket, wait_until_ready
 from openenv_tasksets.server.wire_type import WireType
 from openenv_tasksets.server_url import read_server_url
+from openenv_tasksets.taskset import Taskset
 
 Result = TypeVar("Result")
 
+WAIT_SECONDS = 10.0
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 600.0
 _HANDOVER_SECONDS = 2.0
@@ -46,8 +50,20 @@ class Address(Protocol):
         """
         ...
 
+    def check(self, declared: EnvironmentDeclaration, consent: Consent) -> None:
+        """Refuse what the user has not agreed to, before anything is started.
+
+        Args:
+            declared: Whose server it is.
+            consent: The user's.
+
+        Raises:
+            ConsentNeeded: Names the options that are missing.
+        """
+        ...
+
     def stop(self) -> None:
-        """End what was started to have it; called once, when nobody needs it any more."""
+        """End what was started to have it; called when nobody needs it any more, more than once perhaps."""
         ...
 
 
@@ -72,29 +88,34 @@ class RemoteRuntime:
         address: str | Address,
         *,
         token: str | None = None,
-        wait_seconds: float = 10.0,
+        wait_seconds: float = WAIT_SECONDS,
         answer_seconds: float | None = ANSWER_SECONDS,
     ) -> None:
-        self.address: Address = _Fixed(read_server_url(address)) if isinstance(address, str) else address
+        self.address: Address = FixedAddress(read_server_url(address)) if isinstance(address, str) else address
         self.token = token
         self.wait_seconds = wait_seconds
         self.answer_seconds = answer_seconds
 
-    def reach(self, consent: Consent, environment_id: str) -> "RemoteEnvironment":
+    def reach(self, declared: EnvironmentDeclaration, consent: Consent) -> "RemoteEnvironment":
         """Wait for the server and read what it says of its environment. Blocks.
 
         Args:
-            consent: The user's, for the server's host.
-            environment_id: Whose rows are sent there.
+            declared: Whose rows are sent there.
+            consent: The user's, for what is started and for the server's host.
 
         Raises:
-            ConsentNeeded: The user has not agreed to send rows to the server's host.
+            ConsentNeeded: The user has not agreed to start it, or to send rows to its host.
             EnvironmentNotFound: There is no server in time, or none of OpenEnv's.
             EnvironmentFailed: The address is not to be had.
         """
-        return wait_for(self._reached(consent, environment_id))
+        self.address.check(declared, consent)
+        try:
+            return wait_for(self._reached(declared.id, consent))
+        except BaseException:
+            self.address.stop()
+            raise
 
-    async def _reached(self, consent: Consent, environment_id: str) -> "RemoteEnvironment":
+    async def _reached(self, environment_id: str, consent: Consent) -> "RemoteEnvironment":
         url = await self.address()
         consent.check_host(url, environment_id)
         await wait_until_ready(url, self.token, self.wait_seconds)
@@ -175,7 +196,7 @@ class RemoteEnvironment:
         pause_s = _FIRST_PAUSE_S
         while True:
             try:
-                return await Relay.start(self.name, self._open_socket, self.runtime.answer_seconds, timeout_s)
+                return await self._relay(timeout_s)
             except CapacityReached as exc:
                 if exc.max_sessions and on_full is not None:
                     on_full(exc.max_sessions)
@@ -183,6 +204,34 @@ class RemoteEnvironment:
                     raise
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+
+    def stop(self) -> None:
+        """End what was started to have the server."""
+        self.runtime.address.stop()
+
+    async def look(self, taskset: Taskset, on_full: Callable[[int], None]) -> None:
+        """See whether the server plays what it is given, and whether it has room for more than one session.
+
+        Args:
+            taskset: Of whose tasks a few are begun; see ``binding_proof``.
+            on_full: As in ``start``.
+
+        Raises:
+            BindingUnproven: It may ignore what the task binds.
+            TasksetError: It has no session left, or fails.
+        """
+        first = await self.start(wait_seconds=self.runtime.wait_seconds)
+        try:
+            try:
+                await (await self._relay(None)).close()
+            except CapacityReached as exc:
+                on_full(exc.max_sessions or 1)
+            await prove_binding(taskset, first, self.name)
+        finally:
+            await first.close()
+
+    async def _relay(self, timeout_s: float | None) -> Relay:
+        return await Relay.start(self.name, self._open_socket, self.runtime.answer_seconds, timeout_s)
 
     async def _open_socket(self) -> ClientConnection:
         url = await self.runtime.address()
@@ -194,17 +243,21 @@ EnvironmentKind: TypeAlias = EnvironmentType | RemoteEnvironment
 """What is known of an environment, wherever it runs."""
 
 
-class _Fixed:
-    """A server that is where it is."""
+class FixedAddress:
+    """A server that is where it is, and that somebody else runs."""
 
     def __init__(self, url: str) -> None:
         self._url = url
 
     async def __call__(self) -> str:
+        """The URL."""
         return self._url
 
+    def check(self, declared: EnvironmentDeclaration, consent: Consent) -> None:
+        """Nothing is started."""
+
     def stop(self) -> None:
-        pass
+        """Nothing was started."""
 
 
 def wait_for(work: Coroutine[Any, Any, Result]) -> Result:
