@@ -1,10 +1,11 @@
-"""Where a declared environment runs: in this process, in a container, at a Space, or where the user says."""
+"""Where a declared environment runs: in this process, beside it, in a container, at a Space, or where the user says."""
 
 from typing import Any
 
 from openenv_tasksets.declaration import EnvironmentDeclaration
-from openenv_tasksets.installed import find_environment
+from openenv_tasksets.installed import find_environment, find_server
 from openenv_tasksets.server.container import Container, ContainerProvider
+from openenv_tasksets.server.environment_server import EnvironmentServer
 from openenv_tasksets.server.remote_runtime import RemoteRuntime
 from openenv_tasksets.server_url import space_url
 
@@ -37,4 +38,5 @@ def find_runtime(
         return RemoteRuntime(space_url(runtime.space_id), token=token, wait_seconds=SPACE_SECONDS)
     if runtime is not None and runtime.image is not None:
         return RemoteRuntime(Container(runtime.image, runtime.secrets, provider))
-    return find_environment(declared)
+    app = find_server(declared)
+    return find_environment(declared) if app is None else RemoteRuntime(EnvironmentServer(app, declared.id))

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import shlex
 import threading
 import time
@@ -10,6 +11,8 @@ from dataclasses import dataclass
 
 from tqdm import tqdm
 
+from openenv_tasksets.consent import Consent
+from openenv_tasksets.declaration import EnvironmentDeclaration
 from openenv_tasksets.installed_app import InstalledApp
 from openenv_tasksets.loaders.errors import EnvironmentFailed, EnvironmentNotFound, TasksetError
 from openenv_tasksets.server.child_log import ChildLog
@@ -81,6 +84,10 @@ class EnvironmentServer:
         """Whether it runs and has answered."""
         up = self._up
         return up.done() and up.exception() is None
+
+    def check(self, declared: EnvironmentDeclaration, consent: Consent) -> None:
+        """Refuse the secrets that the user has not agreed to; it has all the variables of this process."""
+        consent.check(declared, variables=os.environ)
 
     async def __call__(self) -> str:
         """The base URL of the process that answers now, or of the next one that does; the first call starts it.

@@ -16,6 +16,7 @@ from openenv_tasksets.loaders.errors import EnvironmentNotFound, TasksetError
 from openenv_tasksets.position_counter import PositionCounter
 from openenv_tasksets.server.binding_proof import BindingUnproven
 from openenv_tasksets.server.counts import Counts
+from openenv_tasksets.server.environment_server import EnvironmentServer
 from openenv_tasksets.server.environment_type import EnvironmentType
 from openenv_tasksets.server.event_log import tell
 from openenv_tasksets.server.rate_limit import RateLimit
@@ -139,6 +140,12 @@ class Host:
         """What the declaration says of the environment, in a line."""
         declared = self.taskset.environment
         return declared.description or declared.title or f"{self.kind.name} environment"
+
+    @property
+    def server(self) -> EnvironmentServer | None:
+        """The server that runs for it beside this process, where its package brings one."""
+        address = self.kind.runtime.address if isinstance(self.kind, RemoteEnvironment) else None
+        return address if isinstance(address, EnvironmentServer) else None
 
     @property
     def max_sessions(self) -> int:

@@ -1,4 +1,4 @@
-"""An OpenEnv environment package as people write them, in the layout of ``openenv init``, built and installed by pip."""
+"""An OpenEnv environment package as people write them, laid out by ``openenv init``, built and installed by pip."""
 
 import json
 import subprocess

@@ -1,0 +1,92 @@
+"""An installed OpenEnv environment package, which knows nothing of this library, as the runtime of a taskset."""
+
+import contextlib
+import os
+import signal
+import urllib.request
+
+import pytest
+from child_package import ask as get
+from child_package import await_end, lives
+from riddle_package import install_riddles, write_riddles
+
+from openenv_tasksets.declaration import Declaration
+from openenv_tasksets.installed import find_environment
+from openenv_tasksets.loaders.errors import ConsentNeeded, EnvironmentNotFound
+from openenv_tasksets.open_taskset import open_taskset
+from openenv_tasksets.server.app import create_app
+from openenv_tasksets.server.declared_runtime import find_runtime
+from openenv_tasksets.server.host import Host
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """The package on the path."""
+    target = install_riddles(tmp_path_factory.mktemp("riddles"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(target))
+        yield target
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return write_riddles(tmp_path_factory.mktemp("taskset") / "riddles")
+
+
+@pytest.fixture(scope="module")
+def host(installed, folder):
+    taskset = open_taskset(folder)
+    return Host(taskset, find_runtime(taskset.environment))
+
+
+@pytest.fixture(scope="module")
+def url(serve, host):
+    with serve(create_app([host])) as url:
+        yield url
+    assert not host.server.is_up
+
+
+@pytest.fixture
+def client(openenv, url):
+    """OpenEnv's own client."""
+    with openenv.GenericEnvClient(base_url=url).sync() as client:
+        yield client
+
+
+def metric(url, name):
+    return next(float(line.split()[-1]) for line in get(url, "/metrics").splitlines() if line.startswith(f"{name}{{"))
+
+
+def test_openenvs_client_plays_it(client):
+    for index in range(4):
+        shown = client.reset(split="test", index=index)
+        assert shown.observation["question"] == f"test: {index} + {index} = ?"
+        wrong = client.step({"message": "no"})
+        assert (wrong.reward, wrong.done, wrong.observation["tries"]) == (0.0, False, 1)
+        right = client.step({"message": str(2 * index)})
+        assert (right.reward, right.done, right.observation["tries"]) == (1.0, True, 2)
+    state = client.state()
+    assert (state["task_id"], state["step_count"], lives(state["pid"])) == ("test-3", 2, True)
+    assert state["pid"] != os.getpid()
+
+
+def test_when_it_is_killed_every_session_is_told_and_the_next_reset_is_played_by_the_next_one(openenv, client, url):
+    with openenv.GenericEnvClient(base_url=url).sync() as other:
+        client.reset(split="test", index=1)
+        other.reset(split="test", index=2)
+        pid, restarts = other.state()["pid"], metric(url, "tasksets_environment_server_restarts_total")
+        for player, action in ((client, "die"), (other, "4")):
+            with pytest.raises(RuntimeError, match="the connection to it is lost, in step, and with it the episode"):
+                player.step({"message": action})
+            with pytest.raises(RuntimeError, match=r"call reset\(\) before step"):
+                player.step({"message": action})
+        for player in (client, other):
+            assert player.reset(split="test", index=3).observation["question"] == "test: 3 + 3 = ?"
+            assert player.step({"message": "6"}).reward == 1.0
+            assert player.state()["pid"] != pid
+    assert metric(url, "tasksets_environment_server_restarts_total") == restarts + 1
+    assert metric(url, "tasksets_environment_server_up") == 1
+    await_end(pid)
+    assert get(url, "/health") == '{"status":"healthy"}'
