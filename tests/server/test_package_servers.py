@@ -1,22 +1,20 @@
 """An installed OpenEnv environment package, which knows nothing of this library, as the runtime of a taskset."""
 
-import contextlib
 import os
-import signal
-import urllib.request
+from urllib.error import HTTPError
 
 import pytest
 from child_package import ask as get
 from child_package import await_end, lives
 from riddle_package import install_riddles, write_riddles
 
-from openenv_tasksets.declaration import Declaration
-from openenv_tasksets.installed import find_environment
-from openenv_tasksets.loaders.errors import ConsentNeeded, EnvironmentNotFound
+from openenv_tasksets.installed import find_server
 from openenv_tasksets.open_taskset import open_taskset
 from openenv_tasksets.server.app import create_app
 from openenv_tasksets.server.declared_runtime import find_runtime
+from openenv_tasksets.server.environment_server import EnvironmentServer, Patience
 from openenv_tasksets.server.host import Host
+from openenv_tasksets.server.remote_runtime import RemoteRuntime
 
 pytestmark = pytest.mark.slow
 
@@ -90,3 +88,26 @@ def test_when_it_is_killed_every_session_is_told_and_the_next_reset_is_played_by
     assert metric(url, "tasksets_environment_server_up") == 1
     await_end(pid)
     assert get(url, "/health") == '{"status":"healthy"}'
+
+
+def test_one_that_does_not_start_again_is_told_of_everywhere(openenv, serve, installed, folder):
+    taskset = open_taskset(folder)
+    app = find_server(taskset.environment)
+    server = EnvironmentServer(app, "riddles", Patience(delay_seconds=0.01, starts=2))
+    init = app.folder / "__init__.py"
+    text = init.read_text()
+    with serve(create_app([Host(taskset, RemoteRuntime(server))])) as url:
+        with openenv.GenericEnvClient(base_url=url).sync() as client:
+            client.reset(split="test", index=0)
+            init.write_text("raise SystemExit('an answer: c4n4ry')")
+            try:
+                with pytest.raises(RuntimeError, match="the connection to it is lost"):
+                    client.step({"message": "die"})
+                with pytest.raises(RuntimeError, match="failed to start 2 times in a row") as caught:
+                    client.reset(split="test", index=0)
+            finally:
+                init.write_text(text)
+        assert "c4n4ry" not in str(caught.value)
+        assert metric(url, "tasksets_environment_server_up") == 0
+        with pytest.raises(HTTPError, match="503"):
+            get(url, "/health")
