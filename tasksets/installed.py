@@ -97,7 +97,7 @@ def _entry_point(runtime: OpenEnvRuntime, package: str) -> EntryPoint:
     if not offered and find_app(installed, runtime.manifest) is not None:
         raise EnvironmentNotFound(
             f"package {installed.name!r} offers no environment class (entry point group {GROUP!r}), but brings a "
-            "server, which runs beside this process: 'tasksets serve' and 'tasksets play' start it"
+            "server, which runs beside this process: 'tasksets serve' and 'tasksets run' start it"
         )
     if not offered:
         elsewhere = sorted({point.name for point in entry_points(group=GROUP)})

@@ -1,22 +1,25 @@
 """An installed OpenEnv environment package, which knows nothing of this library, as the runtime of a taskset."""
 
 import os
+import subprocess
+import sys
 from urllib.error import HTTPError
 
 import pytest
 from child_package import ask as get
 from child_package import await_end, lives
-from riddle_package import install_riddles, write_riddles
+from riddle_package import install, install_riddles, write_riddles
 
 from openenv_tasksets.installed import find_server
 from openenv_tasksets.open_taskset import open_taskset
 from openenv_tasksets.server.app import create_app
+from openenv_tasksets.server.binding_proof import BindingUnproven
 from openenv_tasksets.server.declared_runtime import find_runtime
 from openenv_tasksets.server.environment_server import EnvironmentServer, Patience
-from openenv_tasksets.server.host import Host
+from openenv_tasksets.server.host import Host, HostSettings
 from openenv_tasksets.server.remote_runtime import RemoteRuntime
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
@@ -111,3 +114,20 @@ def test_one_that_does_not_start_again_is_told_of_everywhere(openenv, serve, ins
         assert metric(url, "tasksets_environment_server_up") == 0
         with pytest.raises(HTTPError, match="503"):
             get(url, "/health")
+
+
+def test_what_openenv_init_makes_is_played_as_it_is(openenv, serve, tmp_path, monkeypatch):
+    init = [sys.executable, "-m", "openenv.cli", "init", "loud_words", "--output-dir", str(tmp_path)]
+    # Without a network it makes no lock file, which nobody needs.
+    subprocess.run(init, check=True, capture_output=True, env={**os.environ, "UV_OFFLINE": "1"})
+    monkeypatch.syspath_prepend(str(install(tmp_path / "loud_words", tmp_path / "installed")))
+    taskset = open_taskset(write_riddles(tmp_path / "taskset", "openenv-loud-words"))
+    # It plays no rows: it drops what it does not know.
+    runtime = find_runtime(taskset.environment)
+    with pytest.raises(BindingUnproven):
+        Host(taskset, runtime)
+    assert not runtime.address.is_up
+    host = Host(taskset, find_runtime(taskset.environment), settings=HostSettings(allow_unproven=True))
+    with serve(create_app([host])) as url, openenv.GenericEnvClient(base_url=url).sync() as client:
+        assert client.reset(index=0).observation["echoed_message"] == "Loud Words environment ready!"
+        assert client.step({"message": "aha"}).observation["echoed_message"] == "aha"

@@ -113,20 +113,25 @@ environments:
 
 def install_riddles(folder: Path) -> Path:
     """Install the package from its project to a folder of its own, which is to be put on the path."""
-    project, target = folder / "project", folder / "installed"
+    project = folder / "project"
     for name, text in FILES.items():
         file = project / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
-    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--no-build-isolation"]
-    subprocess.run([*install, "--disable-pip-version-check", "--target", str(target), str(project)], check=True)
+    return install(project, folder / "installed")
+
+
+def install(project: Path, target: Path) -> Path:
+    """Install a project to a folder, without any index; returns the folder."""
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--no-build-isolation"]
+    subprocess.run([*pip, "--disable-pip-version-check", "--target", str(target), str(project)], check=True)
     return target
 
 
-def write_riddles(folder: Path) -> Path:
-    """A taskset that is bound to it: eight riddles to train with, four to test."""
+def write_riddles(folder: Path, package: str = "openenv-riddles>=1.2") -> Path:
+    """A taskset that is bound to a package: eight riddles to train with, four to test."""
     folder.mkdir()
-    (folder / "environment.yaml").write_text(ENVIRONMENT)
+    (folder / "environment.yaml").write_text(ENVIRONMENT.replace("openenv-riddles>=1.2", package))
     for split, count in (("train", 8), ("test", 4)):
         rows = [{"question": f"{split}: {n} + {n} = ?", "answer": str(2 * n)} for n in range(count)]
         (folder / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
