@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from openenv_tasksets.loaders.errors import EnvironmentNotFound, RowError
+from openenv_tasksets.loaders.errors import EnvironmentFailed, EnvironmentNotFound, RowError
 from openenv_tasksets.server.runtime import Runtime
 from openenv_tasksets.split import Split
 from openenv_tasksets.task import Task
@@ -50,12 +50,14 @@ async def prove_binding(taskset: Taskset, runtime: Runtime, name: str, timeout_s
         arguments = {"seed": _SEED, **task.arguments()}
         return dict(_leaves((await runtime.reset(arguments, timeout_s)).observation))
 
-    once, twice = await shown(first), await shown(first)
-    seen = [await shown(other) for other in others]
-    again = await shown(first)
-    steady = {path: value for path, value in once.items() if twice.get(path, ...) == value == again.get(path, ...)}
-    if any(other.get(path, ...) != value for other in seen for path, value in steady.items()):
-        return
+    steady = _parted(await shown(first), await shown(first))[0]
+    for other in others:
+        try:
+            differing = _parted(steady, await shown(other))[1]
+        except EnvironmentFailed:
+            continue  # a row that cannot be played proves nothing
+        if differing and _parted(differing, await shown(first))[0]:
+            return
     compared = ", ".join(f"{each.split}[{each.index}]" for each in (first, *others))
     raise BindingUnproven(
         f"environment {name!r} showed the same for different tasks ({compared}), so it may ignore what the task binds: "
@@ -88,6 +90,12 @@ def _readable(split: Split) -> Iterator[Task]:
 
 def _bound(task: Task) -> Any:
     return to_wire(task.visible or task.arguments())
+
+
+def _parted(one: Leaves, other: Leaves) -> tuple[Leaves, Leaves]:
+    """What of ``one`` is in ``other`` too, and what is not."""
+    same = {path: value for path, value in one.items() if path in other and other[path] == value}
+    return same, {path: value for path, value in one.items() if path not in same}
 
 
 def _leaves(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Any]]:

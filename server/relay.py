@@ -14,7 +14,7 @@ from openenv_tasksets.server.failure import within
 from openenv_tasksets.server.outcome import Outcome
 from openenv_tasksets.server.runtime import CLOSE_SECONDS, NO_OPTIONS, UpstreamLost
 from openenv_tasksets.server.slots import CapacityReached
-from openenv_tasksets.server.upstream_frame import Asked, read_answer, read_outcome, write_request
+from openenv_tasksets.server.upstream_frame import Asked, read_answer, read_outcome, read_unasked, write_request
 
 OpenSocket = Callable[[], Awaitable[ClientConnection]]
 
@@ -134,8 +134,7 @@ class Relay:
     async def _exchange(self, socket: ClientConnection, request: bytes) -> bytes:
         unasked = await _waiting(socket)
         if unasked is not None:
-            read_answer(self._name, "state", unasked)  # of a farewell, what it says
-            raise UpstreamLost(f"environment {self._name!r} said what nobody asked for; reset() begins anew")
+            raise read_unasked(self._name, unasked)
         with contextlib.suppress(ConnectionClosed):
             await socket.send(request, text=True)
         # Also of a closed connection: what the server said before it closed is still to be read.

@@ -33,12 +33,14 @@ class Slots:
     Attributes:
         limit: As given, or as narrowed since.
         taken: How many are taken.
+        freeing: How many of these are about to be free: so many may wait for them, whatever the line's limit.
         refused: How often none was to be had, at once or after waiting.
     """
 
     def __init__(self, limit: int, *, line_limit: int = 0, line_seconds: float = 0.0) -> None:
         self.limit = limit
         self.taken = 0
+        self.freeing = 0
         self.refused = 0
         self._line_limit = line_limit
         self._line_seconds = line_seconds
@@ -64,7 +66,7 @@ class Slots:
         if not self.full:
             self.taken += 1
             return
-        if len(self._line) >= self._line_limit:
+        if len(self._line) >= self._line_limit + self.freeing:
             raise self._refusal()
         loop = asyncio.get_running_loop()
         turn = loop.create_future()

@@ -63,16 +63,21 @@ def read_answer(name: str, asked: Asked, frame: str | bytes) -> dict[str, Any]:
         UpstreamLost: It has no session any more, or this is no answer to such a request.
         EnvironmentFailed: Any other error of its.
     """
-    try:
-        message = decode_json(frame)
-    except FrameError:
-        message = None
-    kind, data = (message.get("type"), message.get("data")) if isinstance(message, dict) else (None, None)
-    if not isinstance(data, dict) or kind not in ("error", _ANSWERS[asked]):
+    kind, data = _parts(frame)
+    if data is None or kind not in ("error", _ANSWERS[asked]):
         raise UpstreamLost(f"environment {name!r} answered {asked} with something else; reset() begins anew")
     if kind == "error":
         raise _failure(name, asked, data)
     return data
+
+
+def read_unasked(name: str, frame: str | bytes) -> CapacityReached | UpstreamLost:
+    """The error that a frame is which nobody asked for: a server says so that it is full, or ends the session."""
+    kind, data = _parts(frame)
+    failure = _failure(name, "state", data) if kind == "error" and data is not None else None
+    if isinstance(failure, CapacityReached | UpstreamLost):
+        return failure
+    return UpstreamLost(f"environment {name!r} said what was not asked for; reset() begins anew")
 
 
 def read_outcome(name: str, data: Mapping[str, Any]) -> Outcome:
@@ -85,6 +90,15 @@ def read_outcome(name: str, data: Mapping[str, Any]) -> Outcome:
     if not isinstance(observation, dict) or not isinstance(reward, bool | int | float | None):
         raise UpstreamLost(f"environment {name!r} gave no observation with a reward; reset() begins anew")
     return Outcome(observation, reward, bool(done))
+
+
+def _parts(frame: str | bytes) -> tuple[Any, dict[str, Any] | None]:
+    try:
+        message = decode_json(frame)
+    except FrameError:
+        message = None
+    data = message.get("data") if isinstance(message, dict) else None
+    return (message["type"], data) if isinstance(data, dict) and "type" in message else (None, None)
 
 
 def _failure(name: str, asked: Asked, data: Mapping[str, Any]) -> TasksetError:
