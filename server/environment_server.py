@@ -1,12 +1,13 @@
 """A package's own server, kept running beside us: started, watched, started again when it dies, stopped with us."""
 
 import asyncio
+import atexit
 import logging
 import os
 import shlex
 import threading
 import time
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 from tqdm import tqdm
@@ -73,7 +74,7 @@ class EnvironmentServer:
         self._patience = patience or Patience()
         self._log = ChildLog(name)
         self._lock = threading.Lock()
-        self._started = threading.Event()
+        self._started = False
         self._stopping = threading.Event()
         self._process: ServerProcess | None = None
         self._up = _pending()
@@ -96,34 +97,13 @@ class EnvironmentServer:
             EnvironmentNotFound: It ended before it answered, or did not answer in time; with its last lines.
             EnvironmentFailed: It is given up or stopped.
         """
-        if not self._started.is_set():
-            await asyncio.to_thread(self.start)
+        if self._begin():
+            await self._first()
         while True:
             process = await self.running()
             if await process.listens():
                 return process.url
             await asyncio.wrap_future(process.ended)
-
-    def start(self) -> None:
-        """Start it and wait until it answers, with progress on a terminal. A second call only waits.
-
-        Raises:
-            EnvironmentNotFound: As ``__call__`` does.
-        """
-        with self._lock:
-            first = self._up
-            if not self._started.is_set():
-                self._started.set()
-                self._keeper.start()
-        what = f"{self.name}: starting {self.app.package}"
-        try:
-            with tqdm(desc=what, bar_format="{desc}: {elapsed}", delay=1, disable=None, leave=False) as bar:
-                while wait([first], timeout=_SHOWN_SECONDS).not_done:
-                    bar.refresh()
-            first.result()
-        except BaseException:
-            self.stop()
-            raise
 
     async def running(self) -> ServerProcess:
         """The process that answers now, or the next one that does.
@@ -135,6 +115,7 @@ class EnvironmentServer:
 
     def stop(self) -> None:
         """End it and wait for that; a second call does nothing."""
+        atexit.unregister(self.stop)
         with self._lock:
             self._stopping.set()
             process = self._process
@@ -142,6 +123,30 @@ class EnvironmentServer:
             process.stop()
         if self._keeper.is_alive():
             self._keeper.join()
+
+    def _begin(self) -> bool:
+        """Start it where nobody has; whether that was here."""
+        with self._lock:
+            if self._started:
+                return False
+            self._started = True
+        # Where nobody stops it, Python's end does, and waits for it.
+        atexit.register(self.stop)
+        self._keeper.start()
+        return True
+
+    async def _first(self) -> None:
+        """Wait for the first answer, with progress on a terminal."""
+        first = asyncio.ensure_future(self.running())
+        what = f"{self.name}: starting {self.app.package}"
+        with tqdm(desc=what, bar_format="{desc}: {elapsed}", delay=1, disable=None, leave=False) as bar:
+            try:
+                while not first.done():
+                    await asyncio.wait([first], timeout=_SHOWN_SECONDS)
+                    bar.refresh()
+                await first
+            finally:
+                first.cancel()
 
     def _keep(self) -> None:
         """Start it, again and again, until it is stopped or given up."""

@@ -3,8 +3,9 @@
 import asyncio
 import time
 from collections.abc import Callable, Coroutine, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 from websockets.asyncio.client import ClientConnection
@@ -261,9 +262,22 @@ class FixedAddress:
 
 
 def wait_for(work: Coroutine[Any, Any, Result]) -> Result:
-    """Run a coroutine to its end, whether or not this thread has an event loop that runs. Blocks."""
+    """Run a coroutine to its end, whether or not this thread has an event loop that runs. Blocks; Ctrl+C cancels it."""
+    begun: Future[Callable[[], object]] = Future()
+
+    async def cancellable() -> Result:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - for the type checker
+        begun.set_result(partial(asyncio.get_running_loop().call_soon_threadsafe, task.cancel))
+        return await work
+
     with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, work).result()
+        running = thread.submit(asyncio.run, cancellable())
+        try:
+            return running.result()
+        except KeyboardInterrupt:
+            begun.result()()
+            raise
 
 
 def _type(schemas: Mapping[str, Any], name: str) -> WireType:

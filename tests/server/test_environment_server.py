@@ -27,10 +27,10 @@ def start(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(tmp_path))
     servers = []
 
-    def started(code=SERVER, patience=QUICK):
+    async def started(code=SERVER, patience=QUICK):
         server = EnvironmentServer(write_app(tmp_path, code), "riddles", patience)
         servers.append(server)
-        server.start()
+        await server()
         return server
 
     yield started
@@ -47,7 +47,7 @@ async def die(server, path):
 
 
 async def test_it_answers_on_loopback_alone_and_ends_when_stopped(start, tmp_path):
-    server = start()
+    server = await start()
     url = await server()
     pid = ask(url, "/pid")
     assert lives(pid)
@@ -75,7 +75,7 @@ async def test_it_answers_on_loopback_alone_and_ends_when_stopped(start, tmp_pat
 )
 async def test_a_start_that_fails_tells_the_last_lines_and_what_to_do(start, code, why, line):
     with pytest.raises(EnvironmentNotFound) as caught:
-        start(code)
+        await start(code)
     told = caught.value.message
     assert told.startswith("environment 'riddles': the server of openenv-riddles 1.2 did not start: it " + why)
     assert line in told
@@ -89,13 +89,13 @@ async def test_one_that_never_answers_well_is_given_up_and_ended(start, tmp_path
         + f"\nopen({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))"
     )
     with pytest.raises(EnvironmentNotFound, match=r"it was not ready within 15 s; /health: 404"):
-        start(code, Patience(start_seconds=15))
+        await start(code, Patience(start_seconds=15))
     assert not lives((tmp_path / "pid").read_text())
 
 
 @pytest.mark.parametrize(("path", "how"), [("/die", "was killed by SIGKILL"), ("/exit", "ended with 3")])
 async def test_one_that_dies_is_started_again_elsewhere(start, caplog, path, how):
-    server = start()
+    server = await start()
     first = await server.running()
     helper = ask(first.url, "/helper")
     assert await die(server, path) == how
@@ -108,7 +108,7 @@ async def test_one_that_dies_is_started_again_elsewhere(start, caplog, path, how
 
 
 async def test_who_asks_right_after_it_died_is_given_the_next_one(start):
-    server = start()
+    server = await start()
     first = await server()
     with pytest.raises((URLError, ConnectionError)):
         await asyncio.to_thread(ask, first, "/die")
@@ -126,7 +126,7 @@ async def test_the_first_call_starts_it_once(tmp_path, monkeypatch):
 
 
 async def test_who_stops_waiting_for_the_next_one_disturbs_nobody(start):
-    server = start(patience=Patience(delay_seconds=0.3))
+    server = await start(patience=Patience(delay_seconds=0.3))
     await die(server, "/die")
     waiting = [asyncio.ensure_future(server.running()) for _ in range(3)]
     await asyncio.sleep(0)
@@ -137,7 +137,7 @@ async def test_who_stops_waiting_for_the_next_one_disturbs_nobody(start):
 
 async def test_one_that_does_not_start_again_is_given_up(start, tmp_path, caplog):
     marker = tmp_path / "started"
-    server = start(
+    server = await start(
         f"{SERVER}\nif os.path.exists({str(marker)!r}): raise SystemExit('no more')\nopen({str(marker)!r}, 'w')",
         Patience(delay_seconds=0.01, starts=2),
     )
@@ -150,7 +150,7 @@ async def test_one_that_does_not_start_again_is_given_up(start, tmp_path, caplog
 
 
 async def test_short_lives_are_started_again_ever_more_slowly_and_never_given_up(start):
-    server = start(patience=Patience(delay_seconds=0.01, longest_delay_seconds=0.02, starts=1))
+    server = await start(patience=Patience(delay_seconds=0.01, longest_delay_seconds=0.02, starts=1))
     for _ in range(3):
         await die(server, "/exit")
     assert ask(await server(), "/health") == "well"
@@ -158,7 +158,7 @@ async def test_short_lives_are_started_again_ever_more_slowly_and_never_given_up
 
 
 async def test_one_that_ignores_sigterm_is_killed(start):
-    server = start(patience=Patience(stop_seconds=0.2))
+    server = await start(patience=Patience(stop_seconds=0.2))
     url = await server()
     pid, helper = ask(url, "/pid"), ask(url, "/helper")
     ask(url, "/stubborn")
@@ -168,7 +168,7 @@ async def test_one_that_ignores_sigterm_is_killed(start):
 
 async def test_what_it_writes_is_logged_under_its_name(start, caplog):
     caplog.set_level(logging.INFO)
-    server = start()
+    server = await start()
     ask(await server(), "/talk")
     server.stop()
     records = {record.getMessage(): record.levelno for record in caplog.records}
@@ -178,7 +178,7 @@ async def test_what_it_writes_is_logged_under_its_name(start, caplog):
 
 async def test_megabytes_of_log_neither_stop_it_nor_us(start, caplog):
     caplog.set_level(logging.INFO)
-    server = start()
+    server = await start()
     assert ask(await server(), "/flood") == "well"
     server.stop()
     assert "riddles: writes too much: " in caplog.text
