@@ -3,6 +3,7 @@
 import os
 import time
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,16 @@ def lives(pid: Any) -> bool:
         return False
     status = Path(f"/proc/{pid}/stat")
     return not (status.exists() and status.read_text().rpartition(")")[2].split()[0] == "Z")
+
+
+def processes_with(text: str) -> list[int]:
+    """Those with ``text`` in their command."""
+    found = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):  # it has ended
+            if text.encode() in file.read_bytes():
+                found.append(int(file.parent.name))
+    return found
 
 
 def await_end(*pids: Any) -> None:
