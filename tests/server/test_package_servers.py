@@ -10,7 +10,7 @@ from urllib.error import HTTPError
 
 import pytest
 from child_package import ask as get
-from child_package import await_end, lives, processes_with, write_app
+from child_package import await_end, install_app, lives, processes_with
 from riddle_package import install, install_riddles, write_riddles
 
 from openenv_tasksets.installed import find_server
@@ -180,10 +180,7 @@ def test_it_ends_with_tasksets_serve(openenv, command, folder, how):
 
 
 def test_ctrl_c_ends_the_wait_for_one_that_starts(command, folder, tmp_path):
-    write_app(tmp_path, "import time\ntime.sleep(600)")
-    info = tmp_path / "openenv_riddles-1.2.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: openenv-riddles\nVersion: 1.2\n")
+    install_app(tmp_path, "import time\ntime.sleep(600)")
     serving = command("serve", folder, "--port", "0", path=tmp_path)
     while not (started := processes_with(str(tmp_path / "riddles"))):
         assert serving.poll() is None, serving.stderr.read()

@@ -56,6 +56,14 @@ def write_app(folder: Path, code: str = SERVER, name: str = "riddles") -> Instal
     return InstalledApp(f"openenv-{name} 1.2", f"{name}.server.app:app", folder / name)
 
 
+def install_app(folder: Path, code: str = SERVER) -> InstalledApp:
+    """As ``write_app``, as an installed distribution, ``openenv-riddles`` 1.2."""
+    info = folder / "openenv_riddles-1.2.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: openenv-riddles\nVersion: 1.2\n")
+    return write_app(folder, code)
+
+
 def ask(url: str, path: str) -> str:
     """The body of a server's answer."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
