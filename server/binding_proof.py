@@ -99,11 +99,13 @@ def _parted(one: Leaves, other: Leaves) -> tuple[Leaves, Leaves]:
 
 
 def _leaves(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Any]]:
-    """Every value that holds no others, by its path."""
-    if isinstance(value, Mapping) and value:
+    """Every value that holds no others, and of each that does what it holds, by their paths."""
+    if isinstance(value, Mapping):
+        yield path, sorted(value)
         for key, inner in value.items():
             yield from _leaves(inner, (*path, key))
-    elif isinstance(value, list) and value:
+    elif isinstance(value, list):
+        yield path, len(value)
         for place, inner in enumerate(value):
             yield from _leaves(inner, (*path, place))
     else:

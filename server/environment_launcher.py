@@ -6,6 +6,7 @@ Runs as a script, which imports nothing but the standard library until its path 
 keeps watch and has no other work, so that no code of an environment can keep it from that; the server is its child.
 """
 
+import contextlib
 import importlib
 import json
 import os
@@ -77,7 +78,8 @@ def _stop_when_told(job: dict[str, Any], server: int, stopping: threading.Event)
     while os.getppid() == job["parent"] and not select.select([job["lifeline"]], [], [], _LOOK_SECONDS)[0]:
         pass
     stopping.set()
-    os.kill(server, signal.SIGTERM)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(server, signal.SIGTERM)
     time.sleep(job["stop_seconds"])
     _end_all()
 

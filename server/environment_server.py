@@ -149,11 +149,18 @@ class EnvironmentServer:
                 first.cancel()
 
     def _keep(self) -> None:
-        """Start it, again and again, until it is stopped or given up."""
+        end: TasksetError = EnvironmentFailed(f"environment {self.name!r} is lost: its server is not watched any more")
+        try:
+            end = self._lives()
+        finally:
+            if self._up.done():
+                self._up = _pending()
+            self._up.set_exception(end)
+
+    def _lives(self) -> TasksetError:
+        """Start it, again and again, until it is stopped or given up; what is told from then on."""
         patience = self._patience
         failed = short = 0
-        answered = False
-        end: TasksetError = EnvironmentFailed(f"environment {self.name!r} is stopped")
         while not self._stopping.is_set():
             try:
                 seconds = self._live()
@@ -161,20 +168,18 @@ class EnvironmentServer:
                 failed += 1
                 if self._stopping.is_set():
                     break
-                if not answered:
-                    end = self._not_started(str(exc))
-                    break
+                if not short:
+                    return self._not_started(str(exc))
                 logger.warning("%s: the server did not start again: %s%s", self.name, exc, self._last_lines())
                 if failed >= patience.starts:
-                    end = self._give_up(failed)
-                    break
+                    return self._give_up(failed)
             else:
-                answered, failed = True, 0
+                failed = 0
                 short = 1 if seconds >= patience.settled_seconds else short + 1
             delay = patience.delay_seconds * 2 ** min(short + failed - 1, _MOST_DOUBLINGS)
-            self._stopping.wait(min(delay, patience.longest_delay_seconds))
-            self.restarts += 1
-        self._up.set_exception(end)
+            if not self._stopping.wait(min(delay, patience.longest_delay_seconds)):
+                self.restarts += 1
+        return EnvironmentFailed(f"environment {self.name!r} is stopped")
 
     def _live(self) -> float:
         """One life of it, from its start to its end; the seconds in which it answered.

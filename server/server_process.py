@@ -103,7 +103,7 @@ class ServerProcess:
         deadline = time.monotonic() + seconds
         while (answer := self._health()) != "200":
             if self._process.poll() is not None:
-                raise NotReady(f"it {self.wait()}")
+                raise NotReady(f"it {_how(self._process.returncode)}")
             if stopping.is_set():
                 raise NotReady("it is not wanted any more")
             if time.monotonic() >= deadline:
@@ -111,13 +111,17 @@ class ServerProcess:
             stopping.wait(_LOOK_SECONDS)
 
     def wait(self) -> str:
-        """Wait for its end, and end what it has started and left behind; returns ``ended``'s text."""
+        """Wait for its end, and end what it has started and left behind; to be called once.
+
+        Returns:
+            How it ended, as ``ended`` is to say.
+        """
         code = self._process.wait()
         self._end_group()
         for reader in self._readers:
             reader.join(_MARGIN_SECONDS)
         self._lifeline.close()
-        return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
+        return _how(code)
 
     def stop(self) -> None:
         """End it: SIGTERM, and SIGKILL after ``stop_seconds``."""
@@ -144,6 +148,13 @@ class ServerProcess:
             return f"no answer ({type(exc).__name__})"
         finally:
             connection.close()
+
+
+def _how(code: int) -> str:
+    if code >= 0:
+        return f"ended with {code}"
+    known = {each.value: each.name for each in signal.Signals}
+    return f"was killed by {known.get(-code, f'signal {-code}')}"
 
 
 def _launch(app: InstalledApp, listener: int, lifeline: int, stop_seconds: float) -> "subprocess.Popen[bytes]":

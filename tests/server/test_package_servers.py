@@ -1,13 +1,16 @@
 """An installed OpenEnv environment package, which knows nothing of this library, as the runtime of a taskset."""
 
+import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from urllib.error import HTTPError
 
 import pytest
 from child_package import ask as get
-from child_package import await_end, lives
+from child_package import await_end, install_app, lives, processes_with
 from riddle_package import install, install_riddles, write_riddles
 
 from openenv_tasksets.installed import find_server
@@ -34,6 +37,28 @@ def installed(tmp_path_factory):
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     return write_riddles(tmp_path_factory.mktemp("taskset") / "riddles")
+
+
+@pytest.fixture
+def command(installed):
+    """``command("run", ...)``: the command in a process of its own, with the package on its path."""
+    started = []
+
+    def start(*words, path=installed):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "openenv_tasksets.cli", *map(str, words)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(path)},
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
 
 
 @pytest.fixture(scope="module")
@@ -131,3 +156,36 @@ def test_what_openenv_init_makes_is_played_as_it_is(openenv, serve, tmp_path, mo
     with serve(create_app([host])) as url, openenv.GenericEnvClient(base_url=url).sync() as client:
         assert client.reset(index=0).observation["echoed_message"] == "Loud Words environment ready!"
         assert client.step({"message": "aha"}).observation["echoed_message"] == "aha"
+
+
+def test_tasksets_run_plays_it_and_leaves_nothing(command, installed, folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sums.py").write_text("def right(seen):\n    return str(2 * int(seen['question'].split()[1]))\n")
+    others = processes_with(str(installed))
+    out, err = command("run", folder, "--split", "test", "--policy", "sums:right", "--json").communicate()
+    assert json.loads(out)["total"]["successes"] == 4, err
+    assert set(processes_with(str(installed))) <= set(others)
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_it_ends_with_tasksets_serve(openenv, command, folder, how):
+    serving = command("serve", folder, "--port", "0", "--drain-seconds", "0")
+    url = serving.stdout.readline().strip()
+    with openenv.GenericEnvClient(base_url=url).sync() as client:
+        client.reset(split="test", index=1)
+        pid = client.state()["pid"]
+        serving.send_signal(how)
+        serving.wait()
+    await_end(pid)
+
+
+def test_ctrl_c_ends_the_wait_for_one_that_starts(command, folder, tmp_path):
+    install_app(tmp_path, "import time\ntime.sleep(600)")
+    serving = command("serve", folder, "--port", "0", path=tmp_path)
+    while not (started := processes_with(str(tmp_path / "riddles"))):
+        assert serving.poll() is None, serving.stderr.read()
+        time.sleep(0.02)
+    serving.send_signal(signal.SIGINT)
+    # Sooner than the server would be given up.
+    assert serving.wait(60) == 130
+    await_end(*started)

@@ -3,6 +3,7 @@
 import os
 import time
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,14 @@ def write_app(folder: Path, code: str = SERVER, name: str = "riddles") -> Instal
     return InstalledApp(f"openenv-{name} 1.2", f"{name}.server.app:app", folder / name)
 
 
+def install_app(folder: Path, code: str = SERVER) -> InstalledApp:
+    """As ``write_app``, as an installed distribution, ``openenv-riddles`` 1.2."""
+    info = folder / "openenv_riddles-1.2.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: openenv-riddles\nVersion: 1.2\n")
+    return write_app(folder, code)
+
+
 def ask(url: str, path: str) -> str:
     """The body of a server's answer."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -71,6 +80,16 @@ def lives(pid: Any) -> bool:
         return False
     status = Path(f"/proc/{pid}/stat")
     return not (status.exists() and status.read_text().rpartition(")")[2].split()[0] == "Z")
+
+
+def processes_with(text: str) -> list[int]:
+    """Those with ``text`` in their command."""
+    found = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):  # it has ended
+            if text.encode() in file.read_bytes():
+                found.append(int(file.parent.name))
+    return found
 
 
 def await_end(*pids: Any) -> None:

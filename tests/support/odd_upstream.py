@@ -56,7 +56,10 @@ class OddUpstream:
         number = self.connections
         self.connections += 1
         async for text in connection:
-            answers = self._frame(number, json.loads(text))
+            frame = json.loads(text)
+            if frame["type"] == "close":
+                return
+            answers = self._frame(number, frame)
             for answer in answers if isinstance(answers, tuple) else (answers,):
                 if answer is None:
                     return
@@ -111,4 +114,4 @@ def honest(_number: int, frame: dict[str, Any]) -> Any:
         return shown(frame["data"].get("question"))
     if frame["type"] == "step":
         return shown(None, reward=1.0, done=True)
-    return STATE if frame["type"] == "state" else None
+    return STATE
