@@ -13,6 +13,8 @@ from typing import Any
 
 import pyspiel
 
+from openenv_tasksets.loaders.errors import RowRefused
+
 
 @dataclass(frozen=True, slots=True)
 class BoardMove:
@@ -44,9 +46,9 @@ class BoardGames:
     def reset(self, game: str, player: int, seed: int) -> BoardSeen:
         loaded = pyspiel.load_game(game)
         if loaded.get_type().dynamics != pyspiel.GameType.Dynamics.SEQUENTIAL:
-            raise ValueError("only games in which players move in turn are played")
+            raise RowRefused("game must be one in which players move in turn")
         if player not in range(loaded.num_players()):
-            raise ValueError(f"player is in [0, {loaded.num_players()})")
+            raise RowRefused(f"player must be in [0, {loaded.num_players()})")
         self._player, self._random, self._state = player, random.Random(seed), loaded.new_initial_state()
         return self._until_the_agents_turn()
 

@@ -12,6 +12,8 @@ from typing import Any
 
 import gymnasium
 
+from openenv_tasksets.loaders.errors import PolicyError, RowRefused
+
 
 @dataclass(frozen=True, slots=True)
 class GymAction:
@@ -44,17 +46,14 @@ class GymGames:
     def reset(self, game: str, seed: int, parameters: dict[str, Any] | None = None) -> GymObservation:
         # Another name than those that are registered may be "module:Name", which imports the module.
         if game not in gymnasium.registry:
-            raise ValueError("game is the name of an environment that is registered with Gymnasium")
+            raise RowRefused("game must be the name of an environment that is registered with Gymnasium")
         self.close()
         self._game = gymnasium.make(game, **(parameters or {}))
         observation, _ = self._game.reset(seed=seed)
         return self._seen(observation)
 
     def step(self, action: GymAction) -> GymObservation:
-        (chosen,) = self._game.action_space.from_jsonable([action.action])
-        if not self._game.action_space.contains(chosen):
-            raise ValueError(f"the action is no member of {self._game.action_space}")
-        observation, reward, terminated, truncated, _ = self._game.step(chosen)
+        observation, reward, terminated, truncated, _ = self._game.step(self._chosen(action.action))
         return self._seen(observation, float(reward), bool(terminated or truncated), bool(truncated))
 
     @property
@@ -65,6 +64,16 @@ class GymGames:
         if self._game is not None:
             self._game.close()
             self._game = None
+
+    def _chosen(self, value: Any) -> Any:
+        space = self._game.action_space
+        try:
+            (chosen,) = space.from_jsonable([value])
+        except (TypeError, ValueError, OverflowError):
+            chosen = None
+        if chosen is None or not space.contains(chosen):
+            raise PolicyError(f"the action must be a member of {space}")
+        return chosen
 
     def _seen(self, observation: Any, *outcome: Any) -> GymObservation:
         text = self._game.render() if self._game.render_mode == "ansi" else None

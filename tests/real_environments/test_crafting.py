@@ -63,6 +63,6 @@ def test_twenty_episodes(runtime, folder, taskset, serve, openenv, tell):
 
     with playing(serve, openenv, taskset, runtime(taskset)) as client:
         played = play(client, taskset.num_tasks("test"), act)
-    tell(f"{played.told('platoon-textcraft')}, {runtime.__doc__}")
+    tell(f"{played.told('platoon-textcraft')} ({runtime.__name__})")
     assert len(set(played.first)) == len(played.first)
     assert {0.0, 1.0} <= set(played.rewards)
