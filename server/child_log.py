@@ -10,7 +10,8 @@ logger = logging.getLogger(__name__)
 
 LONGEST_LINE_BYTES = 4096
 MOST_LINES_A_SECOND = 500
-TAIL_LINES = 20
+TAIL_LINES = 40
+"""Enough for two tracebacks: a module that is missing is often followed by a vain second attempt."""
 
 
 class ChildLog:

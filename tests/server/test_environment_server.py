@@ -69,6 +69,11 @@ async def test_it_answers_on_loopback_alone_and_ends_when_stopped(start, tmp_pat
     ("code", "why", "line"),
     [
         ("print('so far')\nimport no_such_module_at_all", "ended with 1", "No module named 'no_such_module_at_all'"),
+        (
+            "try:\n    from ..models import no_such\nexcept ImportError:\n    from models import no_such",
+            "ended with 1",
+            "No module named 'riddles.models'",
+        ),
         ("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)", "was killed by SIGSEGV", "Segmentation fault"),
         ("application = None", "ended with 1", "has no attribute 'app'"),
     ],
