@@ -3,6 +3,7 @@
 # make check     lint, types, import contracts, tests, doc examples: what CI runs
 # make test-hub1 the tests of the Hub with huggingface_hub 1, in a virtual environment of its own
 # make test-verifiers  the tests of verifiers, in a virtual environment of its own
+# make test-real the environments of others (docs/environments.md), in a virtual environment of its own
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -12,7 +13,7 @@ TESTS := $(BIN)/python -m pytest -n auto --dist loadfile
 HUB_TESTS = tests/support_tests $(filter-out tests/tasksets/test_auto_env.py, \
 	$(shell grep -rl loopback_hub tests/loaders tests/tasksets --include='test_*.py'))
 
-.PHONY: demo test test-slow test-hub1 test-verifiers check lint types format bench-server bench-hub bench-loader soak clean
+.PHONY: demo test test-slow test-hub1 test-real test-verifiers check lint types format bench-server bench-hub bench-loader soak clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m tasksets_examples.demo
@@ -28,6 +29,9 @@ test-hub1: $(VENV)-hub1/.made
 
 test-verifiers: $(VENV)-verifiers/.made
 	$(VENV)-verifiers/bin/python -m pytest -n0 tests/trainers
+
+test-real: $(VENV)-real/.made
+	$(VENV)-real/bin/python -m pytest tests/real_environments
 
 check: lint types
 	$(TESTS) -m "not slow" --cov --cov-report=term:skip-covered
@@ -63,6 +67,15 @@ $(VENV)-verifiers/.made: pyproject.toml
 	@$(VENV)-verifiers/bin/python -m pip -qq --disable-pip-version-check install -e '.[verifiers-tests]'
 	@touch $@
 
+# Some need OpenEnv under its old name, which would overwrite it, or ask for a newer Python than their code does.
+$(VENV)-real/.made: pyproject.toml examples/pyproject.toml $(wildcard tests/real_environments/*.txt)
+	@$(PYTHON) -m venv $(VENV)-real
+	@$(VENV)-real/bin/python -m pip -qq --disable-pip-version-check install -e '.[hub-tests,openenv]' \
+		-e './examples[gymnasium,openspiel,reasoning,textarena]' -r tests/real_environments/requirements.txt
+	@$(VENV)-real/bin/python -m pip -qq --disable-pip-version-check install --no-deps --ignore-requires-python \
+		-r tests/real_environments/without-dependencies.txt
+	@touch $@
+
 bench-loader: $(VENV)/.dev
 	$(BIN)/python benchmarks/loader
 	$(BIN)/python benchmarks/loader --plot --rounds 1
@@ -87,4 +100,4 @@ $(VENV)/.dev: $(VENV)/.made pyproject.toml examples/pyproject.toml
 	@touch $@ $(VENV)/.demo
 
 clean:
-	rm -rf $(VENV) $(VENV)-hub1 $(VENV)-verifiers build .demo .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-hub1 $(VENV)-real $(VENV)-verifiers build .demo .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -123,7 +123,7 @@ class Application(FastAPI):
 async def _until_closed(app: "Application") -> AsyncIterator[None]:
     yield
     await asyncio.gather(*(mcp.close() for mcp in set(app.mcp.values())))
-    await asyncio.gather(*(host.sessions.close() for host in set(app.hosts.values())))
+    await asyncio.gather(*(host.close() for host in set(app.hosts.values())))
 
 
 def _add_environment(app: FastAPI, host: Host, mode: Mode, gate: Gate) -> None:

@@ -40,6 +40,7 @@ class EnvironmentType:
             instances where the class says ``REQUIRES_SINGLE_THREAD_EXECUTOR``.
         tool_actions: Whether its step() takes OpenEnv's actions to list and to call tools.
         step_tool: The name of the tool that a step() is offered as, or None.
+        forwards_tools: False: its tools are known here.
     """
 
     name: str
@@ -60,11 +61,15 @@ class EnvironmentType:
     thread: Callable[[], EnvironmentThread]
     tool_actions: bool = False
     step_tool: str | None = None
+    forwards_tools: bool = False
 
     def make(self) -> Environment:
         """A new instance."""
         made: Environment = self.cls(**self.arguments)
         return made
+
+    def stop(self) -> None:
+        """Nothing was started."""
 
     @property
     def inline(self) -> bool:

@@ -20,6 +20,7 @@ from openenv_tasksets.loaders.errors import (
 )
 from openenv_tasksets.server.access import AccessDenied, Unauthenticated
 from openenv_tasksets.server.rate_limit import RateExceeded
+from openenv_tasksets.server.runtime import UpstreamLost
 from openenv_tasksets.server.session import SessionEnded
 from openenv_tasksets.server.sessions import ServerStopping
 from openenv_tasksets.server.slots import CapacityReached
@@ -83,6 +84,7 @@ _TABLE: dict[type[BaseException], tuple[str, int]] = {
     CapacityReached: ("CAPACITY_REACHED", 503),
     ServerStopping: ("SERVER_STOPPING", 503),
     RateExceeded: ("RATE_EXCEEDED", 429),
+    UpstreamLost: ("UPSTREAM_LOST", 502),
     Exception: ("EXECUTION_ERROR", 500),
 }
 

@@ -1,6 +1,7 @@
 """A host: one taskset bound to one environment class, and what all its sessions share."""
 
 import asyncio
+import logging
 import os
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
@@ -11,17 +12,22 @@ from openenv_tasksets.consent import Consent
 from openenv_tasksets.declaration import Limits
 from openenv_tasksets.environment import check_arguments
 from openenv_tasksets.episode import Choice, Episode, choose, read
-from openenv_tasksets.loaders.errors import TasksetError
+from openenv_tasksets.loaders.errors import EnvironmentNotFound, TasksetError
 from openenv_tasksets.position_counter import PositionCounter
+from openenv_tasksets.server.binding_proof import BindingUnproven
 from openenv_tasksets.server.counts import Counts
+from openenv_tasksets.server.environment_server import EnvironmentServer
 from openenv_tasksets.server.environment_type import EnvironmentType
 from openenv_tasksets.server.event_log import tell
 from openenv_tasksets.server.rate_limit import RateLimit
+from openenv_tasksets.server.remote_runtime import EnvironmentKind, RemoteEnvironment, RemoteRuntime, wait_for
 from openenv_tasksets.server.runtime import Runtime, start_runtime
 from openenv_tasksets.server.session import Session, new_session_id
 from openenv_tasksets.server.sessions import ServerStopping, Sessions, Tell
-from openenv_tasksets.server.slots import Slots
+from openenv_tasksets.server.slots import CapacityReached, Slots
 from openenv_tasksets.taskset import Taskset
+
+logger = logging.getLogger(__name__)
 
 Unseeded = Literal["next", "refuse"]
 DEFAULT_MAX_SESSIONS = 1024
@@ -34,7 +40,8 @@ class HostSettings:
     """How a host answers.
 
     Attributes:
-        max_sessions: At once, >= 1; None takes 1,024, or 1 for an environment that says it cannot do more.
+        max_sessions: At once, >= 1; None takes 1,024, or 1 for an environment that says it cannot do more. A remote
+            environment has no more than its server has.
         unseeded: A reset() that names no task gets the ``next`` position, or is ``refuse``d.
         start_position: No earlier position is handed out so, >= 0.
         shard: Only positions with remainder ``shard[0]`` by ``shard[1]`` are handed out so: this server's of several.
@@ -46,6 +53,8 @@ class HostSettings:
         step_timeout: Seconds that an environment may take to be made, for a reset() or for a step(), > 0; None is
             any time. It cannot interrupt one that is called on the event loop.
         max_rate: Requests of a session in a second, > 0; None is any number.
+        allow_unproven: Play with a server that may ignore what the task binds; without it, it has to show that it does
+            not.
     """
 
     max_sessions: int | None = None
@@ -59,6 +68,7 @@ class HostSettings:
     grace_seconds: float = 0.0
     step_timeout: float | None = None
     max_rate: float | None = None
+    allow_unproven: bool = False
 
 
 class Host:
@@ -66,21 +76,23 @@ class Host:
 
     Args:
         taskset: The tasks; every split is opened and its first task bound here.
-        environment: The environment class.
-        arguments: Its constructor's arguments; None takes the declaration's.
+        environment: The environment class, or a server to play with: it is waited for here.
+        arguments: Its constructor's arguments; None takes the declaration's. A server has its own.
         consent: What the user has agreed to; None is nothing.
         settings: See ``HostSettings``.
 
     Raises:
-        ConsentNeeded: The environment executes row content or wants a secret, and the user has not agreed.
-        EnvironmentNotFound: The binding does not fit the environment's reset().
+        ConsentNeeded: The environment executes row content, wants a secret or runs elsewhere, and the user has not
+            agreed.
+        EnvironmentNotFound: The binding does not fit the environment's reset(), or the server is not there.
+        BindingUnproven: The server may ignore what the task binds.
         TasksetError: The rows cannot be opened or bound.
     """
 
     def __init__(
         self,
         taskset: Taskset,
-        environment: type[Any],
+        environment: type[Any] | RemoteRuntime,
         *,
         arguments: Mapping[str, Any] | None = None,
         consent: Consent | None = None,
@@ -90,26 +102,55 @@ class Host:
         self.id = taskset.environment.id
         self.counts = Counts(self.id)
         self.settings = settings or HostSettings()
-        runtime = taskset.environment.frameworks.openenv
-        declared = {} if runtime is None else runtime.arguments
-        self.kind = EnvironmentType.of(environment, declared if arguments is None else arguments)
-        (consent or Consent()).check(taskset.environment, executes_rows=self.kind.executes_rows, variables=os.environ)
-        self.max_sessions = self._capacity(self.settings.max_sessions)
+        self.kind = self._kind(environment, arguments, consent or Consent())
         self.sessions = Sessions(
-            Slots(self.max_sessions, line_limit=self.settings.queue, line_seconds=self.settings.queue_seconds),
+            Slots(
+                self._capacity(self.settings.max_sessions),
+                line_limit=self.settings.queue,
+                line_seconds=self.settings.queue_seconds,
+            ),
             idle_seconds=self.settings.session_timeout,
             grace_seconds=self.settings.grace_seconds,
         )
         self._limits = Limits() if taskset.environment.task is None else taskset.environment.task.limits
         self.positions = PositionCounter(self.settings.start_position, *self.settings.shard)
         self._next = None if self.settings.unseeded == "refuse" else self.positions.next
-        self._check_first_tasks()
+        try:
+            self._check_first_tasks()
+            if isinstance(self.kind, RemoteEnvironment):
+                self._check_server(self.kind)
+        except BaseException:
+            self.kind.stop()
+            raise
+
+    def _kind(
+        self, environment: type[Any] | RemoteRuntime, arguments: Mapping[str, Any] | None, consent: Consent
+    ) -> EnvironmentKind:
+        declared = self.taskset.environment
+        if isinstance(environment, RemoteRuntime):
+            return environment.reach(declared, consent)
+        if arguments is None:
+            arguments = {} if declared.frameworks.openenv is None else declared.frameworks.openenv.arguments
+        kind = EnvironmentType.of(environment, arguments)
+        consent.check(declared, executes_rows=kind.executes_rows, variables=os.environ)
+        return kind
 
     @property
     def description(self) -> str:
         """What the declaration says of the environment, in a line."""
         declared = self.taskset.environment
         return declared.description or declared.title or f"{self.kind.name} environment"
+
+    @property
+    def server(self) -> EnvironmentServer | None:
+        """The server that runs for it beside this process, where its package brings one."""
+        address = self.kind.runtime.address if isinstance(self.kind, RemoteEnvironment) else None
+        return address if isinstance(address, EnvironmentServer) else None
+
+    @property
+    def max_sessions(self) -> int:
+        """How many sessions there may be at once: of a server, as far as it has said."""
+        return self.sessions.slots.limit
 
     @property
     def active_sessions(self) -> int:
@@ -162,6 +203,11 @@ class Host:
         finally:
             await asyncio.shield(self.release(session))
 
+    async def close(self) -> None:
+        """End every session, and what was started to have the environment."""
+        await self.sessions.close()
+        await asyncio.to_thread(self.kind.stop)
+
     async def release(self, session: Session) -> None:
         """Close a session of ``open_session`` and free its slot."""
         await self.sessions.release(session)
@@ -191,7 +237,11 @@ class Host:
         return self._read(self._choose(request))
 
     def _start(self) -> Coroutine[Any, Any, Runtime]:
-        return start_runtime(self.kind, self.settings.step_timeout)
+        if isinstance(self.kind, EnvironmentType):
+            return start_runtime(self.kind, self.settings.step_timeout)
+        wait_seconds = self.settings.queue_seconds if self.settings.queue else 0.0
+        narrow = self.sessions.slots.narrow
+        return self.kind.start(self.settings.step_timeout, wait_seconds=wait_seconds, on_full=narrow)
 
     def _choose(self, request: Mapping[str, Any]) -> Choice:
         return choose(request, self.taskset, self.kind.accepted, self._next, strict=self.settings.strict_reset)
@@ -214,6 +264,16 @@ class Host:
                 f"(SUPPORTS_CONCURRENT_SESSIONS is False), so max_sessions must be 1, not {wanted}"
             )
         return wanted
+
+    def _check_server(self, kind: RemoteEnvironment) -> None:
+        try:
+            wait_for(kind.look(self.taskset, self.sessions.slots.narrow))
+        except BindingUnproven as exc:
+            if not self.settings.allow_unproven:
+                raise
+            logger.warning("%s", exc.message)
+        except CapacityReached as exc:
+            raise EnvironmentNotFound(f"the server of environment {self.id!r} has no session to try. {exc}") from exc
 
     def _check_first_tasks(self) -> None:
         """Open every split and bind its first row: what is wrong with all rows is said before serving.

@@ -48,7 +48,10 @@ def http_routes(host: Host, mode: Mode, gate: Gate) -> APIRouter:
     description = _metadata(host)
 
     @router.get("/health", tags=["Health"])
-    async def health() -> dict[str, str]:
+    async def health(response: Response) -> dict[str, str]:
+        if host.server is not None and host.server.given_up:
+            response.status_code = 503
+            return {"status": "unhealthy"}
         return {"status": "healthy"}
 
     @router.get("/metadata", tags=["Environment Info"])

@@ -22,7 +22,7 @@ from openenv_tasksets.server.host import Host
 from openenv_tasksets.server.http_episode import SESSION_HEADER
 from openenv_tasksets.server.json_response import json_response
 from openenv_tasksets.server.session import Session
-from openenv_tasksets.server.tools import NoTools, ToolAnswer, ToolFailed, call_tool, list_tools, plain
+from openenv_tasksets.server.tools import NoTools, ToolAnswer, ToolFailed, call_tool, list_tools, needs_session, plain
 
 if TYPE_CHECKING:
     from mcp import types
@@ -120,7 +120,7 @@ class McpHttp:
 
         try:
             session = self._session(request)
-            if session is not None or not self._host.kind.tool_actions:
+            if session is not None or not needs_session(self._host.kind):
                 tools = await self._to_its_end(list_tools(self._host.kind, session))
             else:
                 async with self._host.passing() as passing:

@@ -56,6 +56,7 @@ class _Hosts(Collector):
         yield _errors(counts)
         yield _rows(counts)
         yield self._positions()
+        yield from self._servers()
 
     def _sessions(self) -> Iterable[Metric]:
         taken = GaugeMetricFamily("tasksets_sessions", "Sessions that have a slot.", labels=_LABELS)
@@ -69,6 +70,19 @@ class _Hosts(Collector):
             waiting.add_metric([host.id], slots.waiting)
             refused.add_metric([host.id], slots.refused)
         return [taken, limit, waiting, refused]
+
+    def _servers(self) -> Iterable[Metric]:
+        up = GaugeMetricFamily(
+            "tasksets_environment_server_up", "Whether the package's own server answers.", labels=_LABELS
+        )
+        restarts = CounterMetricFamily(
+            "tasksets_environment_server_restarts", "How often it was started again.", labels=_LABELS
+        )
+        for host in self._hosts:
+            if host.server is not None:
+                up.add_metric([host.id], host.server.is_up)
+                restarts.add_metric([host.id], host.server.restarts)
+        return [up, restarts]
 
     def _positions(self) -> Metric:
         gauge = GaugeMetricFamily(

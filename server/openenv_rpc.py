@@ -27,7 +27,7 @@ from openenv_tasksets.server.json_rpc import (
 )
 from openenv_tasksets.server.session import Session, SessionEnded
 from openenv_tasksets.server.slots import CapacityReached
-from openenv_tasksets.server.tools import NoTools, ToolFailed, call_tool, list_tools
+from openenv_tasksets.server.tools import NoTools, ToolFailed, call_tool, list_tools, needs_session
 
 _CREATE = "openenv/session/create"
 _CLOSE = "openenv/session/close"
@@ -99,7 +99,7 @@ async def _answer(request: RpcRequest, context: RpcContext) -> Any:
 async def _list(params: Mapping[str, Any], context: RpcContext) -> list[dict[str, Any]]:
     session = _session(params, context)
     kind = context.host.kind
-    if session is not None or not kind.tool_actions:
+    if session is not None or not needs_session(kind):
         return await list_tools(kind, session)
     async with context.host.passing() as passing:
         return await list_tools(kind, passing)
@@ -115,7 +115,7 @@ async def _call(params: Mapping[str, Any], context: RpcContext) -> dict[str, Any
     host = context.host
     if session is not None:
         return (await call_tool(host.kind, session, name, arguments)).value
-    if not host.kind.tool_actions and host.kind.step_tool is None:
+    if not needs_session(host.kind) and host.kind.step_tool is None:
         raise NoTools("Environment does not support MCP")
     async with host.passing() as passing:
         return (await call_tool(host.kind, passing, name, arguments, in_episode=False)).value

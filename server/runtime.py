@@ -15,6 +15,10 @@ class EnvironmentGone(EnvironmentFailed):
     """The environment is beyond use: what ran it has ended. Another one may be made in its place."""
 
 
+class UpstreamLost(EnvironmentGone):
+    """The connection to a remote environment is lost, or what came over it cannot be trusted."""
+
+
 NO_OPTIONS: Mapping[str, Any] = {}
 
 
@@ -72,6 +76,26 @@ class Runtime(Protocol):
 
         Args:
             timeout_s: Seconds to wait, > 0.
+        """
+        ...
+
+
+class ToolRuntime(Runtime, Protocol):
+    """One whose environment has tools that are no steps to it: requests for them are passed on as they are."""
+
+    async def ask_tools(self, request: Mapping[str, Any], timeout_s: float | None = None) -> Outcome:
+        """Have a JSON-RPC request answered.
+
+        Args:
+            request: The request.
+            timeout_s: As in ``reset``.
+
+        Returns:
+            The response as an observation, of whatever form it has; OpenEnv tells no reward there.
+
+        Raises:
+            EnvironmentFailed: The server answers no such requests.
+            TimeExceeded: As in ``reset``.
         """
         ...
 

@@ -5,7 +5,7 @@ import logging
 import os
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 
@@ -17,7 +17,7 @@ from openenv_tasksets.server.event_log import listened, tell
 from openenv_tasksets.server.lifecycle import Lifecycle, Phase
 from openenv_tasksets.server.outcome import Outcome
 from openenv_tasksets.server.rate_limit import RateLimit
-from openenv_tasksets.server.runtime import NO_OPTIONS, EnvironmentGone, Runtime
+from openenv_tasksets.server.runtime import NO_OPTIONS, EnvironmentGone, Runtime, ToolRuntime
 
 logger = logging.getLogger(__name__)
 
@@ -187,17 +187,7 @@ class Session:
             else:
                 runtime = self._runtime or await self._running()
                 outcome = await self._answered(runtime.step(action, _least(left, seconds), options))
-            limit = self._lifecycle.stepped(self.used_at, done=outcome.done)
-            if limit is not None:
-                outcome = outcome.truncated(limit)
-            if outcome.reward is not None:
-                self._reward = (self._reward or 0.0) + outcome.reward
-            self.counts.steps.add(self.used_at - asked_at)
-            if limit is not None or outcome.done:
-                self.counts.finished += 1
-                if listened():
-                    self._tell_ended(outcome)
-            self._last = outcome
+            self._last = outcome = self._stepped(outcome, asked_at)
             return outcome
 
     async def use_tool(self, action: Mapping[str, Any]) -> Outcome:
@@ -205,6 +195,36 @@ class Session:
         outcome = await self.step(action)
         self._tool_used = True
         return outcome
+
+    async def ask_tools(self, request: Mapping[str, Any], *, in_episode: bool) -> Outcome:
+        """Have the environment's server answer a request for its tools; only one that forwards them is asked.
+
+        Args:
+            request: Of JSON-RPC.
+            in_episode: Whether it is a step of the running episode, which counts and whose limits hold.
+
+        Returns:
+            The response as an observation, without a reward.
+
+        Raises:
+            SessionEnded: The session is closed.
+            ResetNeeded: ``in_episode``, and no episode is running.
+            EnvironmentFailed: The server answers no such requests.
+            TimeExceeded: It did not answer in time; the environment is gone, and the episode with it.
+        """
+        async with self._turn:
+            self._check_open()
+            if in_episode:
+                self._lifecycle.check_step()
+            asked_at = self._clock()
+            left = self._lifecycle.seconds_left(asked_at) if in_episode else None
+            if left == 0.0:
+                self.used_at = asked_at
+                outcome = Outcome({}, None, False, taken=False)
+            else:
+                runtime = cast("ToolRuntime", await self._running())
+                outcome = await self._answered(runtime.ask_tools(request, _least(left, self._call_seconds)))
+            return self._stepped(outcome, asked_at) if in_episode else outcome
 
     async def act(
         self, action: Mapping[str, Any], timeout_s: float | None = None, options: Mapping[str, Any] = NO_OPTIONS
@@ -278,6 +298,20 @@ class Session:
             raise
         finally:
             self.used_at = self._clock()
+
+    def _stepped(self, outcome: Outcome, asked_at: float) -> Outcome:
+        """Count a step, and end the episode where it is over."""
+        limit = self._lifecycle.stepped(self.used_at, done=outcome.done)
+        if limit is not None:
+            outcome = outcome.truncated(limit)
+        if outcome.reward is not None:
+            self._reward = (self._reward or 0.0) + outcome.reward
+        self.counts.steps.add(self.used_at - asked_at)
+        if limit is not None or outcome.done:
+            self.counts.finished += 1
+            if listened():
+                self._tell_ended(outcome)
+        return outcome
 
     def _tell_began(self, episode: Episode) -> None:
         task = episode.task

@@ -189,9 +189,11 @@ class Sessions:
             place.leaving.cancel()
         if why is not None and place.holder is not None:
             place.holder(f"this session is over: {why}")
+        self.slots.freeing += 1
         try:
             await (session.close() if why is None else session.close(f"this session is over: {why}"))
         finally:
+            self.slots.freeing -= 1
             self.slots.give_back()
 
     async def drain(self, seconds: float) -> None:

@@ -31,14 +31,16 @@ class Slots:
         line_seconds: For how long one may wait, >= 0.
 
     Attributes:
-        limit: As given.
+        limit: As given, or as narrowed since.
         taken: How many are taken.
+        freeing: How many of these are about to be free: so many may wait for them, whatever the line's limit.
         refused: How often none was to be had, at once or after waiting.
     """
 
     def __init__(self, limit: int, *, line_limit: int = 0, line_seconds: float = 0.0) -> None:
         self.limit = limit
         self.taken = 0
+        self.freeing = 0
         self.refused = 0
         self._line_limit = line_limit
         self._line_seconds = line_seconds
@@ -64,7 +66,7 @@ class Slots:
         if not self.full:
             self.taken += 1
             return
-        if len(self._line) >= self._line_limit:
+        if len(self._line) >= self._line_limit + self.freeing:
             raise self._refusal()
         loop = asyncio.get_running_loop()
         turn = loop.create_future()
@@ -81,8 +83,15 @@ class Slots:
             alarm.cancel()
             self._line.pop(turn, None)
 
+    def narrow(self, limit: int) -> None:
+        """Have at most ``limit`` slots from now on, >= 1; those that are taken beyond it are not handed on."""
+        self.limit = min(self.limit, limit)
+
     def give_back(self) -> None:
         """Free a slot, or hand it to the first in line."""
+        if self.taken > self.limit:
+            self.taken -= 1
+            return
         while self._line:
             turn = next(iter(self._line))
             del self._line[turn]

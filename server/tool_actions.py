@@ -17,6 +17,7 @@ RESERVED_NAMES = frozenset(("reset", "step", "state", "close"))
 _TYPES = "openenv.core.env_server.types"
 _MCP_TYPES = "openenv.core.env_server.mcp_types"
 _MCP_ENVIRONMENT = "openenv.core.env_server.mcp_environment"
+_ENVIRONMENT = "openenv.core.env_server.interfaces"
 _ACTIONS = frozenset(
     ((_TYPES, "Action"), (_MCP_TYPES, "CallToolAction"), (_MCP_TYPES, "ListToolsAction")),
 )
@@ -27,13 +28,16 @@ def takes_tool_actions(environment: type[Any], action: Any) -> bool:
     """Whether an environment's step() takes them, as OpenEnv decides it.
 
     It does where the action is one of them or OpenEnv's base ``Action``, also in a union, and where the class is
-    an ``MCPEnvironment``.
+    an ``MCPEnvironment``. So does an OpenEnv environment whose action is annotated as ``Any``: that is how
+    ``openenv import`` writes its wrappers, which take these two alone.
 
     Args:
         environment: The class.
         action: The annotation of its step()'s action.
     """
     if any(each.__module__ == _MCP_ENVIRONMENT for each in environment.__mro__):
+        return True
+    if action is Any and any(each.__module__ == _ENVIRONMENT for each in environment.__mro__):
         return True
     members = typing.get_args(action) or (action,)
     return any(inspect.isclass(each) and (each.__module__, each.__qualname__) in _ACTIONS for each in members)

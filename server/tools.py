@@ -1,7 +1,8 @@
 """The tools of an environment, whoever asks for them: every call is a step of the session's episode.
 
 An environment that takes OpenEnv's tool actions is asked by ``list_tools`` and ``call_tool``; one that names a
-``step_tool`` has that one tool, whose arguments are the fields of its action.
+``step_tool`` has that one tool, whose arguments are the fields of its action; any other one behind a URL is asked in
+OpenEnv's JSON-RPC.
 """
 
 import json
@@ -11,11 +12,13 @@ from typing import Any
 import msgspec
 
 from openenv_tasksets.loaders.errors import TasksetError
-from openenv_tasksets.server.environment_type import EnvironmentType
 from openenv_tasksets.server.outcome import Outcome
+from openenv_tasksets.server.remote_runtime import EnvironmentKind
 from openenv_tasksets.server.session import Session
 from openenv_tasksets.server.tool_actions import RESERVED_NAMES
 from openenv_tasksets.server.wire import encode_json
+
+_TOO_LATE = "the time of the episode is over; the tool was not called"
 
 
 class NoTools(TasksetError):
@@ -42,7 +45,12 @@ class ToolAnswer(msgspec.Struct, frozen=True):
     done: bool
 
 
-async def list_tools(kind: EnvironmentType, session: Session | None) -> list[dict[str, Any]]:
+def needs_session(kind: EnvironmentKind) -> bool:
+    """Whether the tools are listed by an instance of the environment."""
+    return kind.tool_actions or kind.forwards_tools
+
+
+async def list_tools(kind: EnvironmentKind, session: Session | None) -> list[dict[str, Any]]:
     """The tools: name, description, and the schema of the arguments under both names that clients know it by.
 
     Args:
@@ -55,8 +63,10 @@ async def list_tools(kind: EnvironmentType, session: Session | None) -> list[dic
     """
     if kind.step_tool is not None:
         return [step_tool(kind.step_tool, kind.action.schema)]
-    if not kind.tool_actions or session is None:
+    if session is None or not needs_session(kind):
         raise NoTools("Environment does not support MCP")
+    if kind.forwards_tools:
+        return await _forwarded_list(session)
     listed = (await session.step({"type": "list_tools"})).observation.get("tools")
     if not isinstance(listed, list | tuple):
         raise NoTools("Environment does not support MCP")
@@ -69,7 +79,7 @@ async def list_tools(kind: EnvironmentType, session: Session | None) -> list[dic
 
 
 async def call_tool(
-    kind: EnvironmentType, session: Session, name: str, arguments: Mapping[str, Any], *, in_episode: bool = True
+    kind: EnvironmentKind, session: Session, name: str, arguments: Mapping[str, Any], *, in_episode: bool = True
 ) -> ToolAnswer:
     """Call a tool: a step of the running episode.
 
@@ -90,10 +100,12 @@ async def call_tool(
         if name != kind.step_tool:
             raise ToolFailed(f"Unknown tool: {name[:100]!r}; there is {kind.step_tool!r}")
         action = arguments
-    elif not kind.tool_actions:
+    elif not needs_session(kind):
         raise NoTools("Environment does not support MCP")
     elif name in RESERVED_NAMES:
         raise ToolFailed(f"Unknown tool: {name[:100]!r}")
+    elif kind.forwards_tools:
+        return await _forwarded_call(session, name, arguments, in_episode)
     else:
         action = {"type": "call_tool", "tool_name": name, "arguments": arguments}
     outcome = await (session.use_tool(action) if in_episode else session.act(action))
@@ -124,8 +136,48 @@ def read_answer(outcome: Outcome, *, of_step: bool) -> ToolAnswer:
         ToolFailed: It was not called, or said that it failed.
     """
     if not outcome.taken:
-        raise ToolFailed("the time of the episode is over; the tool was not called")
+        raise ToolFailed(_TOO_LATE)
     return _of_step(outcome) if of_step else _of_observation(outcome)
+
+
+async def _forwarded_list(session: Session) -> list[dict[str, Any]]:
+    listed = _result(await session.ask_tools(_request("tools/list", {}), in_episode=False)).get("tools")
+    tools = [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+    return [
+        {**each, **_tool(each["name"], str(each.get("description") or ""), _schema(each))}
+        for each in tools
+        if isinstance(each.get("name"), str) and each["name"] not in RESERVED_NAMES
+    ]
+
+
+async def _forwarded_call(session: Session, name: str, arguments: Mapping[str, Any], in_episode: bool) -> ToolAnswer:
+    request = _request("tools/call", {"name": name, "arguments": arguments})
+    outcome = await session.ask_tools(request, in_episode=in_episode)
+    if not outcome.taken:
+        raise ToolFailed(_TOO_LATE)
+    result = _result(outcome)
+    # fastmcp's result, or the observation of an environment that knows tools by its actions.
+    observation = {"result": result} if "content" in result else result
+    return _of_observation(msgspec.structs.replace(outcome, observation=observation))
+
+
+def _request(method: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    return {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+
+
+def _result(outcome: Outcome) -> dict[str, Any]:
+    """What a JSON-RPC response holds."""
+    error, result = outcome.observation.get("error"), outcome.observation.get("result")
+    if isinstance(error, Mapping):
+        raise ToolFailed(str(error.get("message", "the tool failed")))
+    if not isinstance(result, dict):
+        raise ToolFailed("the environment's server gave no result")
+    return result
+
+
+def _schema(tool: Mapping[str, Any]) -> Mapping[str, Any]:
+    schema = tool.get("inputSchema") or tool.get("input_schema")
+    return schema if isinstance(schema, dict) else {}
 
 
 def _tool(name: str, description: str, schema: Mapping[str, Any]) -> dict[str, Any]:

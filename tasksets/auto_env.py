@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from openenv_tasksets.consent import Consent
-from openenv_tasksets.installed import find_environment
 from openenv_tasksets.open_taskset import open_taskset
 from openenv_tasksets.players import LocalPlayer, RemotePlayer
+from openenv_tasksets.server.declared_runtime import find_runtime
 from openenv_tasksets.server.host import Host
 from openenv_tasksets.task_client import TaskClient
 from openenv_tasksets.taskset_client import TasksetClient
@@ -35,7 +35,7 @@ class AutoEnv:
         """A client of a taskset, whose environment runs in this process, or at a server.
 
         Reads ``environment.yaml`` before it returns, and opens nothing else. No code is fetched: the environment is
-        one that is installed.
+        one that is installed, or the Space or image of the file, if the consent names its host or the image.
 
         Args:
             reference: ``hf://datasets/{namespace/name}/{environment}@{revision}``, ``namespace/name``, or a folder.
@@ -58,5 +58,5 @@ class AutoEnv:
         consent = consent or Consent()
         if trust_remote_code:
             consent = replace(consent, execution=consent.execution | {taskset.environment.id})
-        host = Host(taskset, find_environment(taskset.environment), consent=consent)
+        host = Host(taskset, find_runtime(taskset.environment), consent=consent)
         return TasksetClient(taskset, partial(LocalPlayer.open, host), is_remote=False)

@@ -15,7 +15,7 @@ import msgspec
 from openenv_tasksets.daemon_call import daemon_call
 from openenv_tasksets.loaders.errors import PolicyError, TasksetError
 from openenv_tasksets.policy import Act, to_action
-from openenv_tasksets.task_client import is_loopback
+from openenv_tasksets.server_url import is_loopback
 
 MAX_REPLY_BYTES = 16 * 2**20
 _LONGEST_WAIT_S = 60.0

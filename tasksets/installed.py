@@ -1,4 +1,5 @@
-"""The environments that are installed here: entry points, chosen by a declaration and by nothing else."""
+"""The environments that are installed here, chosen by a declaration and by nothing else: entry points, which run in
+this process, and the servers of OpenEnv's environment packages, which run beside it."""
 
 from importlib.metadata import Distribution, EntryPoint, PackageNotFoundError, distribution, entry_points, version
 from typing import Any
@@ -8,6 +9,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from openenv_tasksets.declaration import EnvironmentDeclaration, OpenEnvRuntime
+from openenv_tasksets.installed_app import InstalledApp, find_app
 from openenv_tasksets.loaders.errors import EnvironmentNotFound
 from openenv_tasksets.loaders.spelling import listing, nearest
 
@@ -50,6 +52,33 @@ def find_environment(declared: EnvironmentDeclaration) -> type[Any]:
     return environment
 
 
+def find_server(declared: EnvironmentDeclaration) -> InstalledApp | None:
+    """The server that the declared package brings, where it offers no environment to run in this process.
+
+    Returns:
+        None also where the runtime is no package.
+
+    Raises:
+        EnvironmentNotFound: As ``find_environment`` does; or the package's manifest is wrong, or the declaration says
+            what only goes with an entry point.
+    """
+    runtime = declared.frameworks.openenv
+    if runtime is None or runtime.package is None:
+        return None
+    _check_openenv(declared.id, runtime.min_version)
+    installed = _distribution(Requirement(runtime.package))
+    if any(point.group == GROUP for point in installed.entry_points):
+        return None
+    app = find_app(installed, runtime.manifest)
+    given = [name for name in ("environment", "arguments") if getattr(runtime, name)]
+    if app is not None and given:
+        raise EnvironmentNotFound(
+            f"package {installed.name!r} brings a server, which makes its environment itself: "
+            f"environment {declared.id!r} has no use for {' and '.join(given)} under frameworks.openenv"
+        )
+    return app
+
+
 def _check_openenv(environment_id: str, wanted: str | None) -> None:
     versions = SpecifierSet(wanted or "")
     try:
@@ -65,10 +94,16 @@ def _check_openenv(environment_id: str, wanted: str | None) -> None:
 def _entry_point(runtime: OpenEnvRuntime, package: str) -> EntryPoint:
     installed = _distribution(Requirement(package))
     offered = {point.name: point for point in installed.entry_points if point.group == GROUP}
+    if not offered and find_app(installed, runtime.manifest) is not None:
+        raise EnvironmentNotFound(
+            f"package {installed.name!r} offers no environment class (entry point group {GROUP!r}), but brings a "
+            "server, which runs beside this process: 'tasksets serve' and 'tasksets run' start it"
+        )
     if not offered:
         elsewhere = sorted({point.name for point in entry_points(group=GROUP)})
         raise EnvironmentNotFound(
-            f"package {installed.name!r} offers no environment (entry point group {GROUP!r}). "
+            f"package {installed.name!r} offers no environment (entry point group {GROUP!r}), nor has it a server's "
+            f"manifest ({runtime.manifest} with an 'app'). "
             f"{listing(elsewhere)} in other packages"
         )
     name = runtime.environment

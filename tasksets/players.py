@@ -21,7 +21,8 @@ from openenv_tasksets.server.outcome import Outcome
 from openenv_tasksets.server.session import Session
 from openenv_tasksets.server.slots import CapacityReached
 from openenv_tasksets.server.wire import FrameError, decode_json, encode_json
-from openenv_tasksets.task_client import ServerUnusable, is_loopback
+from openenv_tasksets.server_url import is_loopback
+from openenv_tasksets.task_client import ServerUnusable
 
 MAX_MESSAGE_BYTES = 100 * 2**20
 RETRY_DELAYS_S = (0.0, 0.5, 1.0, 2.0, 4.0)

@@ -5,12 +5,12 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from typing import Any, TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from openenv_tasksets.loaders.errors import SelectionError, TasksetError
 from openenv_tasksets.loaders.spelling import listing, nearest
+from openenv_tasksets.server_url import is_loopback
 
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 Kind = TypeVar("Kind")
 
 
@@ -24,11 +24,6 @@ class ServerUnusable(TasksetError):
     def __init__(self, message: str, status: int | None = None) -> None:
         super().__init__(message)
         self.status = status
-
-
-def is_loopback(url: str) -> bool:
-    """Whether a URL stays on this machine, where no proxy is asked."""
-    return urlsplit(url).hostname in _LOOPBACK
 
 
 class TaskClient:

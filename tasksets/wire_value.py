@@ -60,8 +60,17 @@ def wire_bytes(value: Any) -> int:
     Raises:
         NoWireForm: It has no wire form.
     """
+    return len(wire_json(value))
+
+
+def wire_json(value: Any) -> bytes:
+    """The JSON of a value, in UTF-8.
+
+    Raises:
+        NoWireForm: It has no wire form.
+    """
     try:
-        return len(_ENCODER.encode(value))
+        return _ENCODER.encode(value)
     except (TypeError, ValueError, OverflowError, RecursionError) as exc:
         raise NoWireForm(str(exc) if isinstance(exc, NoWireForm) else type(exc).__name__) from exc
 

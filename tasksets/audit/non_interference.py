@@ -15,6 +15,8 @@ from openenv_tasksets.audit.wire import Connection
 from openenv_tasksets.task import Task
 
 NAME = "non-interference"
+SEED = "seed"
+"""What an environment draws from: that it changes what is seen is its purpose."""
 _MOST_PATHS = 20
 
 _Difference = tuple[str, str]
@@ -27,6 +29,8 @@ def check(subject: Subject) -> Check:
     if not subject.hidden_names:
         result.note("no row hides anything: every bound argument is visible or a constant of the declaration")
         return result
+    if SEED in subject.hidden_names:
+        result.note(f"hidden {SEED!r} was left as it is: what an environment draws from it shows")
     with subject.wire.connect() as session:
         for task in subject.progress("hidden values"):
             own = list(subject.play(session, task))
@@ -60,7 +64,7 @@ def check(subject: Subject) -> Check:
 
 
 def _find_untested(result: Check, subject: Subject, varied: set[str]) -> None:
-    untested = [name for name in subject.hidden_names if name not in varied]
+    untested = [name for name in subject.hidden_names if name not in varied and name != SEED]
     if untested:
         names = ", ".join(map(repr, untested))
         result.found(
@@ -70,12 +74,18 @@ def _find_untested(result: Check, subject: Subject, varied: set[str]) -> None:
 
 def _variants(subject: Subject, task: Task) -> Iterator[Mapping[str, Any]]:
     """Values of the same shape; and those of other tasks, which may be longer, shorter or null."""
-    own = subject.hidden_of(task)
+    own = _varied(subject, task)
+    if not own:
+        return
     yield {name: same_shape(value, f"{task.id}.{name}", task.visible) for name, value in own.items()}
     donors = [each for each in subject.tasks if each.split == task.split and each.index != task.index]
-    others = [theirs for theirs in map(subject.hidden_of, donors) if theirs != own]
+    others = [theirs for theirs in (_varied(subject, each) for each in donors) if theirs != own]
     if others:
         yield next((theirs for theirs in others if _sizes(theirs) != _sizes(own)), others[0])
+
+
+def _varied(subject: Subject, task: Task) -> dict[str, Any]:
+    return {name: value for name, value in subject.hidden_of(task).items() if name != SEED}
 
 
 def _sizes(hidden: Mapping[str, Any]) -> list[int]:

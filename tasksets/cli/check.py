@@ -12,7 +12,7 @@ from openenv_tasksets.cli.console import ignored_keys
 from openenv_tasksets.declaration import Declaration, EnvironmentDeclaration, OpenEnvRuntime
 from openenv_tasksets.declaration_file import line_of
 from openenv_tasksets.environment import accepts, check_arguments
-from openenv_tasksets.installed import find_environment
+from openenv_tasksets.installed import find_environment, find_server
 from openenv_tasksets.loaders.errors import DeclarationError, RowError, TasksetError
 from openenv_tasksets.loaders.spelling import nearest
 from openenv_tasksets.open_taskset import open_taskset, read_declared
@@ -161,8 +161,11 @@ class _Check:
                 self.rows(split, most_rows, installed)
 
     def installed(self, runtime: OpenEnvRuntime) -> type[Any] | None:
-        """The environment's class, which was also made once where it needs no secret."""
+        """The environment's class, which was also made once where it needs no secret; None where there is none."""
         try:
+            if find_server(self.environment) is not None:
+                self.note("its package brings a server: whether that takes the arguments is seen when it is started")
+                return None
             environment = find_environment(self.environment)
         except TasksetError as exc:
             self.found(exc, f"{self.field}.frameworks.openenv")

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +11,15 @@ import typer
 
 from openenv_tasksets.cli.console import cell, ignored_keys, say, write
 from openenv_tasksets.cli.options import TARGET_HELP, CacheLimit, Conditions, DataDir, EnvironmentId, SplitName
+from openenv_tasksets.cli.runtime_option import (
+    AllowHost,
+    AllowImage,
+    AllowUnproven,
+    RuntimeChoice,
+    RuntimeTokenEnv,
+    RuntimeUrl,
+    read_choice,
+)
 
 if TYPE_CHECKING:
     from openenv_tasksets.endpoint import Endpoint
@@ -120,6 +129,11 @@ def run(
     cache_limit: CacheLimit = None,
     allow_execution: _AllowExecution = None,
     allow_secret: _AllowSecret = None,
+    runtime: RuntimeUrl = None,
+    runtime_token_env: RuntimeTokenEnv = None,
+    allow_host: AllowHost = None,
+    allow_image: AllowImage = None,
+    allow_unproven: AllowUnproven = False,
 ) -> None:
     """Play tasks, each once and in order, and sum up the rewards.
 
@@ -131,7 +145,19 @@ def run(
 
     _check(policy, endpoint, model, output, resume)
     if target.startswith(("http://", "https://")):
-        _refuse_local_options(where, data_dir, allow_execution, allow_secret)
+        _refuse_local_options(
+            {
+                "--where": where,
+                "--data-dir": data_dir,
+                "--allow-execution": allow_execution,
+                "--allow-secret": allow_secret,
+                "--runtime": runtime,
+                "--runtime-token-env": runtime_token_env,
+                "--allow-host": allow_host,
+                "--allow-image": allow_image,
+                "--allow-unproven": allow_unproven,
+            }
+        )
         playable, indices = _remote(target, environment, split, shuffle)
     else:
         from openenv_tasksets.open_taskset import open_taskset
@@ -139,7 +165,15 @@ def run(
         taskset = open_taskset(target, environment=environment, data_dir=data_dir, cache_limit=cache_limit)
         for line in ignored_keys(taskset.declaration):
             say(line)
-        playable, indices = _local(taskset, split, where, shuffle, allow_execution, allow_secret)
+        choice = read_choice(
+            runtime,
+            runtime_token_env,
+            execution=allow_execution,
+            secrets=allow_secret,
+            hosts=allow_host,
+            images=allow_image,
+        )
+        playable, indices = _local(taskset, split, where, shuffle, choice, allow_unproven)
     key = _api_key(api_key_env)
     asked = Endpoint(endpoint or "", model or "", key, temperature, max_tokens, timeout, tries)
     player = _policy(policy, asked, playable)
@@ -169,18 +203,7 @@ def _is_http(url: str) -> bool:
         return False
 
 
-def _refuse_local_options(
-    where: Sequence[str] | None,
-    data_dir: Path | None,
-    allow_execution: Sequence[str] | None,
-    allow_secret: Sequence[str] | None,
-) -> None:
-    given = {
-        "--where": where,
-        "--data-dir": data_dir,
-        "--allow-execution": allow_execution,
-        "--allow-secret": allow_secret,
-    }
+def _refuse_local_options(given: Mapping[str, object]) -> None:
     for name, value in given.items():
         if value:
             raise typer.BadParameter("a server has it of its own: give it to 'tasksets serve'", param_hint=name)
@@ -202,18 +225,16 @@ def _local(
     split: str | None,
     where: Sequence[str] | None,
     shuffle: int | None,
-    allow_execution: Sequence[str] | None,
-    allow_secret: Sequence[str] | None,
+    choice: RuntimeChoice,
+    allow_unproven: bool,
 ) -> tuple["Target", Sequence[int]]:
     from openenv_tasksets.cli.where_option import narrow
-    from openenv_tasksets.consent import Consent
-    from openenv_tasksets.installed import find_environment
     from openenv_tasksets.server.host import Host, HostSettings
     from openenv_tasksets.target import LocalTarget
 
-    consent = Consent(frozenset(allow_execution or ()), frozenset(allow_secret or ()))
-    settings = HostSettings(session_timeout=None)  # a policy may think for as long as it likes
-    host = Host(taskset, find_environment(taskset.environment), consent=consent, settings=settings)
+    # A policy may think for as long as it likes.
+    settings = HostSettings(session_timeout=None, allow_unproven=allow_unproven)
+    host = Host(taskset, choice.of(taskset), consent=choice.consent, settings=settings)
     view = narrow(taskset[taskset.resolve_split(split)], where or ())
     if shuffle is not None:
         view = view.shuffle(shuffle)

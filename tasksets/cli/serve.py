@@ -1,8 +1,6 @@
 """``tasksets serve``: environments of one or several tasksets behind OpenEnv's API, in one process."""
 
-import ipaddress
 import logging
-import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,11 +17,19 @@ from openenv_tasksets.cli.options import (
     DataDir,
     SplitName,
 )
+from openenv_tasksets.cli.runtime_option import (
+    AllowHost,
+    AllowImage,
+    AllowUnproven,
+    RuntimeTokenEnv,
+    RuntimeUrl,
+    read_choice,
+)
+from openenv_tasksets.cli.trainer_token import check_address, read_token
 
 if TYPE_CHECKING:
-    from openenv_tasksets.consent import Consent
     from openenv_tasksets.declaration import Declaration, EnvironmentDeclaration
-    from openenv_tasksets.server.host import Host, HostSettings
+    from openenv_tasksets.server.host import Host
     from openenv_tasksets.taskset import Taskset
 
 logger = logging.getLogger(__name__)
@@ -186,6 +192,11 @@ def serve(
     cache_limit: CacheLimit = None,
     allow_execution: AllowExecution = None,
     allow_secret: AllowSecret = None,
+    runtime: RuntimeUrl = None,
+    runtime_token_env: RuntimeTokenEnv = None,
+    allow_host: AllowHost = None,
+    allow_image: AllowImage = None,
+    allow_unproven: AllowUnproven = False,
     trainer_token_env: _TrainerTokenEnv = None,
     trainer_token_file: _TrainerTokenFile = None,
     allow_origin: _AllowOrigin = None,
@@ -197,19 +208,18 @@ def serve(
     connections are accepted. SIGINT and SIGTERM end it with exit code 0, and a second one at once.
     """
     from openenv_tasksets.cli.console import write
-    from openenv_tasksets.consent import Consent
     from openenv_tasksets.server.app import create_app
     from openenv_tasksets.server.connection_limits import ConnectionLimits
     from openenv_tasksets.server.event_log import tell
     from openenv_tasksets.server.gate import Gate
-    from openenv_tasksets.server.host import HostSettings
+    from openenv_tasksets.server.host import Host, HostSettings
     from openenv_tasksets.server.serve import serve as serve_app
 
     say = _talk(log_format)
     if data_dir is not None and len(targets) > 1:
         raise typer.BadParameter("--data-dir goes with one TASKSET", param_hint="--data-dir")
-    gate = Gate(_trainer_token(trainer_token_env, trainer_token_file), allow_origin or ())
-    _check_address(host, allow_remote or not gate.open)
+    gate = Gate(read_token(trainer_token_env, trainer_token_file), allow_origin or ())
+    check_address(host, allow_remote or not gate.open)
     settings = HostSettings(
         max_sessions=max_sessions,
         queue=queue,
@@ -222,10 +232,22 @@ def serve(
         grace_seconds=grace_seconds,
         step_timeout=step_timeout or None,
         max_rate=max_rate or None,
+        allow_unproven=allow_unproven,
     )
-    consent = Consent(frozenset(allow_execution or ()), frozenset(allow_secret or ()))
-    tasksets = _open(targets, environment or (), data_dir, split, shuffle_seed, where or (), cache_limit, say)
-    hosts = [_host(taskset, settings, consent) for taskset in tasksets]
+    choice = read_choice(
+        runtime,
+        runtime_token_env,
+        execution=allow_execution,
+        secrets=allow_secret,
+        hosts=allow_host,
+        images=allow_image,
+    )
+    tasksets = _open(
+        targets, environment or (), data_dir, split, shuffle_seed, where or (), cache_limit, say, with_url=bool(runtime)
+    )
+    if runtime is not None and len(tasksets) > 1:
+        raise typer.BadParameter("a server plays one environment; choose it with --environment", param_hint="--runtime")
+    hosts = [Host(each, choice.of(each), consent=choice.consent, settings=settings) for each in tasksets]
     app = create_app(hosts, mode=mode, gate=gate)
 
     def ready(url: str) -> None:
@@ -267,41 +289,6 @@ def _read_shard(text: str) -> tuple[int, int]:
     return int(index), int(count)
 
 
-def _trainer_token(variable: str | None, file: Path | None) -> str | None:
-    """The trainer's token. A variable is taken out of the environment: nothing that runs here needs it."""
-    from openenv_tasksets.loaders.errors import TasksetError
-
-    if variable is not None and file is not None:
-        raise typer.BadParameter("the token is in a variable or in a file", param_hint="--trainer-token-env")
-    if variable is not None:
-        token = os.environ.pop(variable, None)
-        if token is None:
-            raise TasksetError(f"--trainer-token-env {variable}: there is no such environment variable")
-        return token
-    if file is None:
-        return None
-    try:
-        return file.read_text().strip()
-    except (OSError, UnicodeError) as exc:
-        reason = exc.strerror if isinstance(exc, OSError) else "it is no text"
-        raise TasksetError(f"--trainer-token-file {file}: {reason}") from None
-
-
-def _check_address(host: str, consented: bool) -> None:
-    from openenv_tasksets.loaders.errors import ConsentNeeded
-
-    try:
-        here = ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        here = host == "localhost"
-    if not here and not consented:
-        raise ConsentNeeded(
-            f"--host {host} lets other machines connect: the rows leave this one, and whoever can reach the port "
-            "can read the tasks; ask for a token with --trainer-token-env, or say that you want it so with "
-            "--allow-remote"
-        )
-
-
 def _open(
     targets: Sequence[str],
     wanted: Sequence[str],
@@ -311,6 +298,8 @@ def _open(
     where: Sequence[str],
     cache_limit: int | None,
     say: Callable[[str], object],
+    *,
+    with_url: bool,
 ) -> list["Taskset"]:
     """The tasksets of the wanted environments, in the order of the files."""
     from openenv_tasksets.cli.console import ignored_keys
@@ -339,13 +328,17 @@ def _open(
             where,
         )
         for one in declared
-        for name in _chosen(one.declaration, wanted or ([one.environment] if one.environment else ()), say)
+        for name in _chosen(one.declaration, wanted or ([one.environment] if one.environment else ()), say, with_url)
     ]
 
 
-def _chosen(declaration: "Declaration", wanted: Sequence[str], say: Callable[[str], object]) -> list[str]:
+def _chosen(
+    declaration: "Declaration", wanted: Sequence[str], say: Callable[[str], object], with_url: bool
+) -> list[str]:
     if wanted:
         return [each.id for each in declaration.environments if each.id in wanted]
+    if with_url or len(declaration.environments) == 1:
+        return [each.id for each in declaration.environments]
     left_out = {each.id: reason for each in declaration.environments if (reason := _why_not(each))}
     if len(left_out) == len(declaration.environments):
         # The error of the first says why.
@@ -357,24 +350,15 @@ def _chosen(declaration: "Declaration", wanted: Sequence[str], say: Callable[[st
 
 def _why_not(environment: "EnvironmentDeclaration") -> str | None:
     """Why an environment is none to be run in a process, if so; one that is not installed is an error instead."""
-    from openenv_tasksets.installed import find_environment
-    from openenv_tasksets.loaders.errors import EnvironmentNotFound
-
     runtime = environment.frameworks.openenv
-    if runtime is not None and runtime.package is not None:
+    if runtime is None:
+        return f"environment {environment.id!r} declares no frameworks.openenv block, so OpenEnv cannot run it"
+    if runtime.package is not None:
         return None
-    try:
-        find_environment(environment)
-    except EnvironmentNotFound as exc:
-        return exc.message
-    return None
-
-
-def _host(taskset: "Taskset", settings: "HostSettings", consent: "Consent") -> "Host":
-    from openenv_tasksets.installed import find_environment
-    from openenv_tasksets.server.host import Host
-
-    return Host(taskset, find_environment(taskset.environment), consent=consent, settings=settings)
+    kind, name = ("image", runtime.image) if runtime.image is not None else ("Space", runtime.space_id)
+    return (
+        f"environment {environment.id!r} runs from the {kind} {name!r}; ask for it with --environment {environment.id}"
+    )
 
 
 def _commit(host: "Host") -> str | None:

@@ -1,6 +1,7 @@
 """Which environments take OpenEnv's tool actions, and how these are read; and the tool that a step is offered as."""
 
 import warnings
+from typing import Any
 
 import pytest
 
@@ -9,6 +10,7 @@ from openenv_tasksets.server.environment_type import EnvironmentType
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
+    from openenv.core.env_server.interfaces import Environment
     from openenv.core.env_server.mcp_types import CallToolAction, ListToolsAction
     from openenv.core.env_server.types import Action
 
@@ -59,6 +61,21 @@ def test_the_action_says_whether_there_are_tools(action, takes):
         assert called == CallToolAction(tool_name="x", arguments={"a": 1})
         with pytest.raises(PolicyError):
             kind.action.decode({"type": "call_tool"})
+
+
+def test_openenvs_environment_that_leaves_its_action_open_takes_them():
+    class Imported(Environment):  # as openenv import writes it
+        reset = Base.reset
+        state = Base.state
+
+        def step(self, action: Any, timeout_s=None, **kwargs):
+            return {}
+
+    kind = EnvironmentType.of(Imported)
+    assert kind.tool_actions
+    assert kind.action.decode({"type": "call_tool", "tool_name": "x", "arguments": {}}) == CallToolAction(tool_name="x")
+    assert kind.action.decode({"word": "x"}) == {"word": "x"}
+    assert not EnvironmentType.of(with_action(Any)).tool_actions
 
 
 def test_an_environment_with_tools_takes_its_other_actions_too(guess_environment):

@@ -7,7 +7,7 @@ import pytest
 
 from openenv_tasksets.answer import Answer
 from openenv_tasksets.declaration import Declaration
-from openenv_tasksets.installed import find_environment
+from openenv_tasksets.installed import find_environment, find_server
 from openenv_tasksets.loaders.errors import EnvironmentNotFound
 
 
@@ -113,3 +113,70 @@ def test_what_the_package_does_not_offer_is_told_with_what_it_does(install):
 @pytest.mark.parametrize("runtime", [{"image": "acme/riddles:1"}, {"space_id": "acme/riddles"}])
 def test_what_does_not_run_in_this_process_is_said(runtime):
     assert "only a 'package' runs in this process" in refused(**runtime)
+
+
+@pytest.fixture
+def bring_server(tmp_path):
+    """``bring_server("acme_riddles")``: a package with OpenEnv's manifest and a server that nobody may import here."""
+
+    def bring(module, app="server.app:app"):
+        server = tmp_path / module / "server"
+        server.mkdir(parents=True)
+        for file in (tmp_path / module / "__init__.py", server / "app.py"):
+            file.write_text("raise SystemExit")
+        (tmp_path / module / "openenv.yaml").write_text(f"spec_version: 1\napp: {app}\n")
+
+    return bring
+
+
+def test_a_package_without_an_entry_point_brings_its_server(install, bring_server, tmp_path):
+    install("openenv-riddles", "1.2.3")
+    bring_server("riddles")
+    found = find_server(declared(package="openenv-riddles>=1.2", min_version=">=0.10.0"))
+    assert found is not None
+    assert (found.package, found.app) == ("openenv-riddles 1.2.3", "riddles.server.app:app")
+    assert found.folder == tmp_path / "riddles"
+    assert "but brings a server, which runs beside this process" in refused(package="openenv-riddles")
+
+
+def test_of_a_package_with_both_the_entry_point_runs(install, bring_server):
+    install("openenv-riddles", "1.2.3", {"riddles": "code_of_it:Riddles"}, code_of_it="class Riddles: pass")
+    bring_server("riddles")
+    both = declared(package="openenv-riddles")
+    assert find_server(both) is None
+    assert find_environment(both).__name__ == "Riddles"
+
+
+@pytest.mark.parametrize(
+    "runtime", [{"package": "openenv-tasksets"}, {"image": "acme/riddles:1"}, {"space_id": "acme/riddles"}]
+)
+def test_what_brings_no_server(runtime):
+    assert find_server(declared(**runtime)) is None
+
+
+def test_a_package_with_neither_is_told_what_it_lacks(install):
+    install("acme-empty", "1")
+    assert find_server(declared(package="acme-empty")) is None
+    assert "nor has it a server's manifest (openenv.yaml with an 'app')" in refused(package="acme-empty")
+
+
+@pytest.mark.parametrize(
+    ("runtime", "told"),
+    [
+        ({"package": "openenv-riddles>=2"}, r"is installed as 1.2.3, .* pip install 'openenv-riddles>=2'"),
+        ({"package": "openenv-jokes"}, r"package 'openenv-jokes' is not installed: pip install 'openenv-jokes'"),
+        ({"min_version": ">=99"}, r"needs OpenEnv >=99, .* pip install 'openenv>=99'"),
+        ({"environment": "hard"}, "environment 'riddles' has no use for environment under frameworks.openenv"),
+        ({"arguments": {"level": 2}}, "has no use for arguments under"),
+        ({"manifest": "openenv.yml"}, None),
+    ],
+)
+def test_a_server_is_held_to_the_declaration_too(install, bring_server, runtime, told):
+    install("openenv-riddles", "1.2.3")
+    bring_server("riddles")
+    wanted = declared(**{"package": "openenv-riddles", **runtime})
+    if told is None:  # without its manifest it is known by its name
+        assert find_server(wanted)
+        return
+    with pytest.raises(EnvironmentNotFound, match=told):
+        find_server(wanted)

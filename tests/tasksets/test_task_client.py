@@ -11,7 +11,7 @@ import pytest
 from openenv_tasksets.loaders.errors import SelectionError
 from openenv_tasksets.report import Label
 from openenv_tasksets.target import RemoteTarget
-from openenv_tasksets.task_client import ServerUnusable, TaskClient, is_loopback
+from openenv_tasksets.task_client import ServerUnusable, TaskClient
 
 
 class ScriptedServer:
@@ -132,14 +132,6 @@ def test_a_server_that_is_none(server: ScriptedServer, path: str, answer: Any, t
 def test_a_server_that_is_not_there() -> None:
     with pytest.raises(ServerUnusable, match=r"no answer from http://127.0.0.1:1/list_environments: .*refused"):
         TaskClient("http://127.0.0.1:1")
-
-
-@pytest.mark.parametrize(
-    ("url", "loopback"),
-    [("http://localhost:1", True), ("ws://127.0.0.1/ws", True), ("http://[::1]:8", True), ("https://a.example", False)],
-)
-def test_loopback_is_recognized(url: str, loopback: bool) -> None:
-    assert is_loopback(url) == loopback
 
 
 @pytest.fixture

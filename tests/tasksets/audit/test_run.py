@@ -1,6 +1,8 @@
 """The audit catches what leaks and what is broken, names it, and passes what is in order."""
 
 import json
+import random
+from dataclasses import replace
 
 import planted_quiz
 import pytest
@@ -108,6 +110,27 @@ def test_what_only_equals_a_public_value_here_and_there_is_not_public(audit_of):
     rows = {split: [{**row, "level": int(row["even"])} for row in some] for split, some in ROWS.items()}
     report = audit_of(TellsWhetherEven, rows=rows, task={**TASK, "public": ["level"]})
     assert ("non-interference", "state", "note differs where only hidden 'even' differs") in found(report)
+
+
+def test_what_is_drawn_from_a_hidden_seed_may_show_and_the_seed_itself_may_not(audit_of):
+    class Drawn(Quiz):
+        drawn = staticmethod(lambda seed: random.Random(seed).random())
+
+        def reset(self, prompt, answer, even, seed):
+            return replace(super().reset(prompt, answer, even), hint=self.drawn(seed))
+
+    class TellsTheSeed(Drawn):
+        drawn = staticmethod(lambda seed: seed)
+
+    rows = {split: [{**row, "number": 700_001 + n} for n, row in enumerate(some)] for split, some in ROWS.items()}
+    task = {**TASK, "reset": {**TASK["reset"], "seed": "number"}}
+    report = audit_of(Drawn, rows=rows, task=task)
+    assert (report.verdict, found(report)) == ("passed", [])
+    (check,) = [each for each in report.checks if each.name == "non-interference"]
+    assert "(answer, even)" in check.tested
+    assert check.notes == ["hidden 'seed' was left as it is: what an environment draws from it shows"]
+    report = audit_of(TellsTheSeed, rows=rows, task=task)
+    assert ("canaries", "reset", "hidden 'seed' is in it") in found(report)
 
 
 def test_where_no_canary_can_be_planted_it_is_said(audit_of):

@@ -276,19 +276,22 @@ def test_environments_that_no_package_runs_are_left_out_and_named(tasksets, task
     result = tasksets("serve", taskset, "--port", taken_port)
     left_out, stopped = result.err.splitlines()
     assert left_out == (
-        "left out: environment 'far' runs from the image 'acme/sums:1'; only a 'package' runs in this process"
+        "left out: environment 'far' runs from the image 'acme/sums:1'; ask for it with --environment far"
     )
     assert stopped.startswith("cannot listen: ")
 
     for options in (["--environment", "far"], ["--environment", "far", "--environment", "sums"]):
         named = tasksets("serve", taskset, "--port", taken_port, *options)
         assert named.code == 1
-        assert named.err.startswith("environment 'far' runs from the image 'acme/sums:1'")
+        assert (
+            named.err
+            == "environment 'far' runs the container image acme/sums:1: allow it with --allow-image acme/sums:1\n"
+        )
 
     file.write_text(f"{head}  - id: far{far}")
     alone = tasksets("serve", taskset, "--port", taken_port)
     assert (alone.code, alone.out) == (1, "")
-    assert alone.err.startswith("environment 'far' runs from the image 'acme/sums:1'")
+    assert "--allow-image acme/sums:1" in alone.err
 
 
 def test_ignored_keys_of_a_newer_version_are_said_once(tasksets, taskset, taken_port, tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from child_package import install_app
 
 
 @pytest.fixture
@@ -237,6 +238,22 @@ def test_what_was_not_looked_at_is_said(tasksets, edited):
     assert result.code == 0
     assert "it runs from an image or a Space" in result.err
     assert "train" in result.out
+
+
+def test_of_a_package_that_brings_a_server_the_version_is_checked(tasksets, edited, tmp_path, monkeypatch):
+    (tmp_path / "installed").mkdir()
+    install_app(tmp_path / "installed", "raise SystemExit('nobody imports it here')")
+    monkeypatch.syspath_prepend(str(tmp_path / "installed"))
+    package = "package: openenv-tasksets\n        environment: answer\n        arguments: {checker: number}\n"
+    result = tasksets("validate", edited((package, "package: openenv-riddles>=1\n")))
+    assert result.code == 0
+    assert "its package brings a server" in result.err
+    result = tasksets("validate", edited((">=1\n", ">=2\n")))
+    assert result.code == 1
+    assert "openenv-riddles' is installed as 1.2, but the taskset needs >=2: pip install" in result.out
+    result = tasksets("validate", edited((">=2\n", ">=1\n        environment: answer\n")))
+    assert result.code == 1
+    assert "has no use for environment" in result.out
 
 
 def test_an_environment_of_another_framework_is_checked_by_its_text_only(tasksets, edited):

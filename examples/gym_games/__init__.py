@@ -1,0 +1,1 @@
+"""Gymnasium's environments as tasksets: which one, its parameters and its seed are a row."""

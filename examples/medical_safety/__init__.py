@@ -1,0 +1,1 @@
+"""The environment of the distribution openenv-dipg-safety, one question at a time."""

@@ -1,0 +1,1 @@
+"""LearnLens's own environment, a list of numbers to sort."""
