@@ -7,8 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias, TypeVar
 
-from websockets.asyncio.client import ClientConnection
-
 from openenv_tasksets.consent import Consent
 from openenv_tasksets.declaration import EnvironmentDeclaration
 from openenv_tasksets.environment import Accepts
@@ -17,7 +15,7 @@ from openenv_tasksets.server.binding_proof import prove_binding
 from openenv_tasksets.server.environment_type import EnvironmentType
 from openenv_tasksets.server.relay import Relay
 from openenv_tasksets.server.slots import CapacityReached
-from openenv_tasksets.server.upstream import ask, open_socket, wait_until_ready
+from openenv_tasksets.server.upstream import UpstreamSocket, ask, open_socket, wait_until_ready
 from openenv_tasksets.server.wire_type import WireType
 from openenv_tasksets.server_url import read_server_url
 from openenv_tasksets.taskset import Taskset
@@ -233,7 +231,7 @@ class RemoteEnvironment:
     async def _relay(self, timeout_s: float | None) -> Relay:
         return await Relay.start(self.name, self._open_socket, self.runtime.answer_seconds, timeout_s)
 
-    async def _open_socket(self) -> ClientConnection:
+    async def _open_socket(self) -> UpstreamSocket:
         url = await self.runtime.address()
         self.consent.check_host(url, self.id)
         return await open_socket(url, self.runtime.token, CONNECT_SECONDS)
