@@ -1,9 +1,10 @@
 """An environment that runs behind OpenEnv's API somewhere else: at a URL, which may change when it is restarted."""
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable, Coroutine, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias, TypeVar
 
@@ -28,6 +29,7 @@ ANSWER_SECONDS = 600.0
 _HANDOVER_SECONDS = 2.0
 _FIRST_PAUSE_S = 0.02
 _LONGEST_PAUSE_S = 0.5
+_LONGEST_NAME = 100
 _TOOL_ACTIONS = ("Action", "CallToolAction", "ListToolsAction")
 """Titles of the action schemas whose step() takes OpenEnv's actions to list and to call tools."""
 _TAKES_ANYTHING = Accepts(frozenset(("seed", "episode_id")), any_name=True, required=frozenset())
@@ -124,7 +126,7 @@ class RemoteRuntime:
             runtime=self,
             consent=consent,
             id=environment_id,
-            name=name if isinstance(name, str) and name else environment_id,
+            name=name[:_LONGEST_NAME] if isinstance(name, str) and name else environment_id,
             action=action,
             observation=_type(schema, "observation"),
             reset_observation=_type(schema, "reset_observation" if "reset_observation" in schema else "observation"),
@@ -259,9 +261,20 @@ class FixedAddress:
 
 
 def wait_for(work: Coroutine[Any, Any, Result]) -> Result:
-    """Run a coroutine to its end, whether or not this thread has an event loop that runs. Blocks."""
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, work).result()
+    """Run a coroutine to its end, whether or not this thread has an event loop that runs. Blocks.
+
+    Ctrl+C ends the wait at once; what still runs then does not keep the process alive.
+    """
+    done: Future[Result] = Future()
+
+    def run() -> None:
+        try:
+            done.set_result(asyncio.run(work))
+        except BaseException as exc:  # noqa: BLE001 - handed to whoever waits
+            done.set_exception(exc)
+
+    threading.Thread(target=run, name="remote runtime", daemon=True).start()
+    return done.result()
 
 
 def _type(schemas: Mapping[str, Any], name: str) -> WireType:
