@@ -30,6 +30,7 @@ _HANDOVER_SECONDS = 2.0
 _LOOK_SECONDS = 0.2
 _FIRST_PAUSE_S = 0.02
 _LONGEST_PAUSE_S = 0.5
+_LONGEST_NAME = 100
 _TOOL_ACTIONS = ("Action", "CallToolAction", "ListToolsAction")
 """Titles of the action schemas whose step() takes OpenEnv's actions to list and to call tools."""
 _TAKES_ANYTHING = Accepts(frozenset(("seed", "episode_id")), any_name=True, required=frozenset())
@@ -126,7 +127,7 @@ class RemoteRuntime:
             runtime=self,
             consent=consent,
             id=environment_id,
-            name=name if isinstance(name, str) and name else environment_id,
+            name=name[:_LONGEST_NAME] if isinstance(name, str) and name else environment_id,
             action=action,
             observation=_type(schema, "observation"),
             reset_observation=_type(schema, "reset_observation" if "reset_observation" in schema else "observation"),
