@@ -39,7 +39,7 @@ class PackedRows:
             Exception: One of them has no form in Python.
         """
         ends = self._ends
-        return list(self._unpacker.unpack_many(self._data[ends[start] : ends[stop]], stop - start))
+        return self._unpacker.unpack_many(self._data[ends[start] : ends[stop]], stop - start)
 
 
 @runtime_checkable

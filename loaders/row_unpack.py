@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from openenv_tasksets.loaders.rows import Row
+
 MAP_CODE = 127
 STREAM_CODE = 126
 MOST_TYPES = 126
@@ -28,11 +30,10 @@ class Unpacker:
         self._serialized = types
         self._types: Any = None
         self._lock = threading.Lock()
-        self.unpack: Callable[[bytes | memoryview], dict[str, Any]] = msgspec.msgpack.Decoder(
-            ext_hook=self._extension
-        ).decode
+        self._unpack_any: Callable[[bytes | memoryview], Any] = msgspec.msgpack.Decoder(ext_hook=self._extension).decode
+        self.unpack: Callable[[bytes | memoryview], dict[str, Any]] = self._unpack_any
 
-    def unpack_many(self, packed: bytes | memoryview, count: int) -> list[dict[str, Any]]:
+    def unpack_many(self, packed: bytes | memoryview, count: int) -> list[Row]:
         """Rows that stand one behind the other: sooner than one by one.
 
         Args:
@@ -42,8 +43,8 @@ class Unpacker:
         Raises:
             Exception: A row has no form in Python, or there are not so many.
         """
-        rows: Any = self.unpack(b"".join((_ROWS.pack(0xDD, count), packed)))
-        return rows  # type: ignore[no-any-return]
+        rows: list[Row] = self._unpack_any(b"".join((_ROWS.pack(0xDD, count), packed)))
+        return rows
 
     def _extension(self, code: int, data: memoryview) -> Any:
         if code == MAP_CODE:

@@ -107,7 +107,9 @@ class _Batches:
         """The next rows of a walk; ``_done`` says how many."""
         bulk = self._bulk
         if bulk is not None and bulk.is_ready():
-            part = walk[:READY_ROWS]
+            # The first one alone: its index is found without numpy, whose import would be a third of a cold start.
+            part = walk[: READY_ROWS if self._size > FIRST_ROWS else 1]
+            self._size = max(self._size, 2 * FIRST_ROWS)
             self._done = len(part)
             yield Batch([], len(part) * _NAMED_BYTES, deferred=_read_now(self._rows, self._order, part))
             return
@@ -213,7 +215,7 @@ def _ascending(rows: ManyRows, indices: "NDArray[np.int64]", most_bytes: int | N
 
 def _read_now(rows: ManyRows, order: Ordering, part: Sequence[int]) -> Iterator[Batch[Found]]:
     """The rows at some positions, which are at hand, and an error behind those before it."""
-    indices = order.batch(part).tolist()
+    indices = order.batch(part).tolist() if len(part) > 1 else [order.locate(part[0])[1]]
     for start in range(0, len(part), DEFERRED_ROWS):
         some, own = part[start : start + DEFERRED_ROWS], indices[start : start + DEFERRED_ROWS]
         yield _together(rows, some, own, partial(rows.read_many, own))

@@ -100,15 +100,15 @@ def _described(stored: "Stored | KeptFilter") -> dict[str, object]:
 
     from openenv_tasksets.loaders.stores import Stored
 
-    is_store = isinstance(stored, Stored)
+    head = stored.head if isinstance(stored, Stored) else None
     return {
         "name": stored.name,
         "used": datetime.fromtimestamp(stored.used, UTC).isoformat(timespec="seconds"),
         "bytes": stored.size,
         "rows": stored.rows,
-        "of": stored.head.rows if is_store else stored.rows,
-        "columns": list(stored.head.columns) if is_store else [],
-        "files": list(stored.head.files) if is_store else [],
+        "of": stored.rows if head is None else head.rows,
+        "columns": [] if head is None else list(head.columns),
+        "files": [] if head is None else list(head.files),
     }
 
 
