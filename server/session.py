@@ -142,7 +142,9 @@ class Session:
             # From here on the old episode is over, whatever the environment does.
             self._episode, self._last = None, None
             self._lifecycle.lost()
-            runtime = self._runtime or await self._running()
+            runtime = self._runtime
+            if runtime is None or runtime.gone:
+                runtime = await self._running()
             seconds = _least(self._limits.episode_seconds, self._call_seconds)
             outcome = await self._answered(runtime.reset(episode.arguments, seconds))
             self._episode, self._last = episode, outcome
@@ -257,6 +259,11 @@ class Session:
             raise SessionEnded(self._ended)
 
     async def _running(self) -> Runtime:
+        """The environment; another one where there is none, or where it is gone and no episode goes with it."""
+        if self._runtime is not None and self._runtime.gone and self._episode is None:
+            runtime, self._runtime = self._runtime, None
+            await runtime.close()
+            tell("environment replaced", environment=self.counts.environment, session_id=self.id)
         if self._runtime is None:
             runtime = await self._start()
             if self._ended is not None:

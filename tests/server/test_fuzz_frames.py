@@ -19,6 +19,8 @@ from openenv_tasksets.server.host import Host
 
 ROWS = [{"question": f"q{n}", "answer": f"a{n}"} for n in range(9)]
 TASK = {"reset": {"question": "question", "answer": "answer"}, "visible": ["question"]}
+# A hundredth of all cases: those of CI, or with --hypothesis-profile=fuzz a hundred thousand.
+PART = hypothesis.settings().max_examples
 QUIET = {"deadline": None, "suppress_health_check": list(HealthCheck)}
 ALONE = {"INVALID_JSON", "UNKNOWN_TYPE", "VALIDATION_ERROR"}
 
@@ -142,9 +144,9 @@ def test_each_frame_of_a_sequence_has_its_answer_and_the_session_lives(url, fram
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(3600)
+@pytest.mark.timeout(7200)
 @given(frames=SEQUENCES)
-@hypothesis.settings(max_examples=10_000, **QUIET)
+@hypothesis.settings(max_examples=15 * PART, **QUIET)
 def test_each_frame_of_very_many_sequences_has_its_answer(url, frames):
     play(url, frames)
 
@@ -172,6 +174,18 @@ BYTES = st.binary(min_size=1, max_size=60) | st.builds(
 @given(data=BYTES)
 @hypothesis.settings(max_examples=150, **QUIET)
 def test_bytes_that_are_no_frames_end_their_connection_and_nothing_else(url, data):
+    pour(url, data)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+@given(data=BYTES)
+@hypothesis.settings(max_examples=10 * PART, **QUIET)
+def test_very_many_bytes_that_are_no_frames_end_their_connection(url, data):
+    pour(url, data)
+
+
+def pour(url, data):
     parts = urlsplit(url)
     with closing(socket.create_connection((parts.hostname, parts.port), timeout=30)) as connection:
         connection.sendall(UPGRADE)

@@ -8,7 +8,8 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
@@ -65,7 +66,7 @@ def ask(websocket, kind, data=None):
 
 
 def heard(websocket):
-    return json.loads(websocket.recv(timeout=30))
+    return json.loads(websocket.recv(timeout=90))
 
 
 def ended(websocket):
@@ -110,6 +111,36 @@ def test_whoever_waits_is_served_in_turn_and_whoever_is_too_many_is_told_to_come
                 assert heard(second)["data"]["observation"]["question"] == "q1"
                 second.close()
                 assert ask(third, "reset", {"index": 2})["data"]["observation"]["question"] == "q2"
+
+
+def test_a_long_line_is_served_in_the_order_of_coming_over_both_channels(make_host, serve, transport):
+    host = make_host(max_sessions=1, queue=40, queue_seconds=60)
+    served = []
+    with serve(create_app([host]), transport) as url, ExitStack() as stack:
+        holder = stack.enter_context(connect(url.replace("http", "ws") + "/ws"))
+        ask(holder, "reset", {})
+
+        def over_http(number):
+            begun = httpx.post(f"{url}/reset", json={"index": number}, timeout=60).json()
+            served.append((number, begun["observation"]["question"]))
+            message = {"jsonrpc": "2.0", "id": 1, "method": "openenv/session/close", "params": begun}
+            httpx.post(f"{url}/mcp", json={**message, "params": {"session_id": begun["session_id"]}}, timeout=60)
+
+        def over_websocket(number):
+            with connect(url.replace("http", "ws") + "/ws") as websocket:
+                begun = ask(websocket, "reset", {"index": number})
+                served.append((number, begun["data"]["observation"]["question"]))
+
+        clients = []
+        for number in range(20):
+            client = threading.Thread(target=(over_http, over_websocket)[number % 2], args=(number,))
+            client.start()
+            clients.append(client)
+            eventually(lambda waiting=number + 1: host.sessions.slots.waiting == waiting)
+        holder.close()
+        for client in clients:
+            client.join(60)
+    assert served == [(number, f"q{number}") for number in range(20)]
 
 
 def test_a_client_that_leaves_the_line_gives_its_place_up(make_host, serve, transport):
@@ -197,6 +228,26 @@ def test_an_environment_whose_process_is_killed_ends_its_episode_and_no_other(ma
             assert ask(one, "reset", {"index": 5})["type"] == "observation"
             assert ask(one, "state")["data"]["pid"] != killed
             assert ask(one, "step", {"answer": "a5"})["data"]["reward"] == 1.0
+
+
+@pytest.mark.parametrize("transport", ["fast", "plain"])
+def test_an_idle_environment_whose_process_is_killed_is_replaced_before_it_is_used(make_taskset, serve, transport):
+    host = Host(make_taskset(ROWS, TASK), Apart)
+    with serve(create_app([host]), transport) as url, connect(url.replace("http", "ws") + "/ws") as websocket:
+        first = ask(websocket, "state")["data"]["pid"]
+        for index in range(3):
+            killed = ask(websocket, "state")["data"]["pid"]
+            os.kill(killed, signal.SIGKILL)
+            eventually(lambda pid=killed: not Path(f"/proc/{pid}").exists())
+            assert ask(websocket, "reset", {"index": index})["data"]["observation"]["question"] == f"q{index}"
+            assert ask(websocket, "step", {"answer": f"a{index}"})["data"]["reward"] == 1.0
+        killed = ask(websocket, "state")["data"]["pid"]
+        os.kill(killed, signal.SIGKILL)
+        eventually(lambda: not Path(f"/proc/{killed}").exists())
+        # What it knew of the episode is lost, which has to be said.
+        assert "killed by SIGKILL" in ask(websocket, "state")["data"]["message"]
+        assert ask(websocket, "state")["data"]["pid"] not in (killed, first)
+    assert host.counts.errors == {"EXECUTION_ERROR": 1}
 
 
 SERVER = """

@@ -30,7 +30,7 @@ WARM_UP_SECONDS = 15.0
 SETTLE_SECONDS = 60.0
 STABLE_SECONDS = 7.0
 MIB = 2**20
-_SIGNS = ("c4n4ry", "Traceback", "never retrieved", "was destroyed")
+SIGNS = ("c4n4ry", "Traceback", "never retrieved", "was destroyed")
 
 
 class Server:
@@ -165,9 +165,7 @@ def main() -> int:
         server.log.close()
     if code != 0:
         wrong.append(f"the server ended with {code}")
-    wrong += [
-        f"the log has {sign!r}" for sign in ("c4n4ry", "Traceback", "never retrieved", "destroyed") if sign in log
-    ]
+    wrong += [f"the log has {sign!r}" for sign in SIGNS if sign in log]
     if wrong:
         print(log[-5000:])
     for line in wrong[:50]:
