@@ -7,6 +7,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any, TypeAlias, TypeVar, cast
 
+from openenv_tasksets.server.turns import my_turn
 from openenv_tasksets.server.turnstile import Turnstile
 
 Result = TypeVar("Result")
@@ -44,6 +45,7 @@ class EnvironmentThread:
         future: _Answer = asyncio.get_running_loop().create_future()
         self._hand_over((function, future))
         result, error = await future
+        await my_turn()
         if error is None:
             return cast("Result", result)
         try:

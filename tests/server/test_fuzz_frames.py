@@ -134,7 +134,7 @@ def asks_to_close(frame):
         return False
 
 
-SEQUENCES = st.lists(st.tuples(FRAMES, st.sampled_from([1, 1, 1, 2, 3])), max_size=12)
+SEQUENCES = st.lists(st.tuples(FRAMES, st.sampled_from([1, 1, 1, 2, 3])), max_size=8)
 
 
 @given(frames=SEQUENCES)
@@ -146,7 +146,7 @@ def test_each_frame_of_a_sequence_has_its_answer_and_the_session_lives(url, fram
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
 @given(frames=SEQUENCES)
-@hypothesis.settings(max_examples=15 * PART, **QUIET)
+@hypothesis.settings(max_examples=10 * PART, **QUIET)
 def test_each_frame_of_very_many_sequences_has_its_answer(url, frames):
     play(url, frames)
 
@@ -180,7 +180,7 @@ def test_bytes_that_are_no_frames_end_their_connection_and_nothing_else(url, dat
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
 @given(data=BYTES)
-@hypothesis.settings(max_examples=10 * PART, **QUIET)
+@hypothesis.settings(max_examples=20 * PART, **QUIET)
 def test_very_many_bytes_that_are_no_frames_end_their_connection(url, data):
     pour(url, data)
 

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from starlette.testclient import TestClient
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
@@ -208,6 +209,22 @@ async def test_shards_of_a_stream_hand_out_each_task_of_an_epoch_once(make_tasks
     drawn = [(await host.episode({})) for _ in range(17) for host in hosts]
     assert sorted(episode.position for episode in drawn) == list(range(50, 101))
     assert {episode.task.index for episode in drawn if episode.epoch == 1} == set(range(50))
+
+
+@pytest.mark.anyio
+async def test_shards_that_begin_anew_from_their_own_positions_go_on_with_the_epoch(make_taskset):
+    taskset = make_taskset(ROWS, TASK)
+    starts, drawn = [0, 0, 0], []
+    # They are not equally far when they are stopped, and together have all of an epoch in the end.
+    for counts in ((9, 4, 1), (8, 13, 15)):
+        for index, count in enumerate(counts):
+            host = Host(taskset, Quiz, settings=HostSettings(shard=(index, 3), start_position=starts[index]))
+            with TestClient(create_app([host])) as client:
+                drawn += [await host.episode({}) for _ in range(count)]
+                lines = client.get("/metrics").text.splitlines()
+            starts[index] = int(float(next(line for line in lines if 'split="train"' in line).split()[-1]))
+    assert sorted(episode.position for episode in drawn) == list(range(50))
+    assert sorted(episode.task.index for episode in drawn) == list(range(50))
 
 
 @pytest.mark.parametrize("transport", ["fast", "plain"])
