@@ -100,6 +100,6 @@ def test_no_body_is_the_servers_mistake(client, path, body):
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
 @given(path=st.sampled_from(PATHS), body=BODIES)
-@hypothesis.settings(max_examples=30 * PART, **QUIET)
+@hypothesis.settings(max_examples=20 * PART, **QUIET)
 def test_none_of_very_many_bodies_is_the_servers_mistake(client, path, body):
     check(client, path, body)
