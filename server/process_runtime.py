@@ -124,7 +124,8 @@ class ProcessRuntime:
             raise
         except (OSError, EOFError, ValueError, KeyError, TypeError) as exc:
             self._stuck = True
-            raise EnvironmentGone(f"{await self._epitaph(f'in {name}')}; reset() makes another") from exc
+            hint = "" if name in ("make", "close") else "; reset() makes another"
+            raise EnvironmentGone(await self._epitaph(f"in {name}") + hint) from exc
 
     async def _asked(self, message: bytes) -> bytes:
         self._writer.write(pack(message))

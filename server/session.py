@@ -54,7 +54,7 @@ class Session:
         id: Its id.
         inline: As given.
         counts: As given.
-        used_at: When the last call ended, on the clock.
+        used_at: When its client was last answered, on the clock.
     """
 
     __slots__ = (
@@ -122,6 +122,10 @@ class Session:
     def playing(self) -> bool:
         """Whether a call or an episode is running."""
         return self._turn.locked() or self._lifecycle.phase is Phase.RUNNING
+
+    def touch(self) -> None:
+        """Its client is there, and asks for what no environment has to answer."""
+        self.used_at = self._clock()
 
     async def reset(self, request: Mapping[str, Any]) -> Outcome:
         """Begin an episode on the task that ``request`` selects.

@@ -18,7 +18,10 @@ from starlette.testclient import TestClient
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from openenv_tasksets.server.access import TRAINER
 from openenv_tasksets.server.app import create_app
+from openenv_tasksets.server.conversation import Channel, answer
+from openenv_tasksets.server.gate import Gate
 from openenv_tasksets.server.host import Host, HostSettings
 
 ROWS = [{"question": f"q{n}", "answer": f"a{n}"} for n in range(50)]
@@ -200,6 +203,29 @@ def test_a_client_that_sends_while_it_waits_fills_no_memory(make_host, serve, tr
                         second.send(frame)
                 assert sent < 60
             assert ask(first, "reset", {})["type"] == "observation"
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("rpc_only", "frame"),
+    [
+        (False, "garbage"),
+        (False, '{"type":"wat"}'),
+        (False, '{"type":"step","data":{}}'),
+        (False, '{"type":"mcp","data":{"jsonrpc":"2.0","id":1,"method":"ping"}}'),
+        (True, "garbage"),
+        (True, '{"jsonrpc":"2.0","id":1,"method":"ping"}'),
+    ],
+)
+async def test_a_client_that_asks_for_nothing_sensible_is_there_all_the_same(make_host, rpc_only, frame):
+    host = make_host()
+    session = await host.open_session()
+    session.used_at = 0.0
+    assert await answer(Channel(host, Gate(), TRAINER, rpc_only=rpc_only), session, frame)
+    assert session.used_at > 0.0
+    session.used_at = 0.0
+    assert host.sessions.find(session.id).used_at > 0.0
+    await host.release(session)
 
 
 @pytest.mark.anyio

@@ -2,6 +2,7 @@
 
 import sys
 import threading
+from pathlib import Path
 
 from soak_environment import KINDS
 from soak_rows import GRACE_SECONDS
@@ -41,6 +42,8 @@ def main(folder):
             "sessions": sum(host.active_sessions for host in hosts),
             "waiting": sum(host.sessions.slots.waiting for host in hosts),
             "threads": threading.active_count(),
+            # The connection of whoever asks among them.
+            "descriptors": len(list(Path("/proc/self/fd").iterdir())),
         }
 
     def ready(url):
