@@ -14,7 +14,6 @@ from openenv_tasksets.server.rate_limit import RateExceeded
 from openenv_tasksets.server.session import Session, SessionEnded
 from openenv_tasksets.server.sessions import ServerStopping, Tell
 from openenv_tasksets.server.slots import CapacityReached
-from openenv_tasksets.server.turns import my_turn
 from openenv_tasksets.server.wire import FrameError, decode_json, encode_json, read_frame, write_frame
 
 MAX_FRAME_BYTES = 16 * 2**20
@@ -119,8 +118,6 @@ async def answer(channel: Channel, session: Session, frame: str | bytes) -> byte
 
     A session outlives whatever one frame does.
     """
-    if not session.inline:
-        await my_turn()
     if channel.rpc_only:
         return await _answer_rpc(channel, session, frame)
     try:

@@ -2,7 +2,8 @@
 
 import asyncio
 import weakref
-from collections import deque
+
+from openenv_tasksets.server.waiting_line import WaitingLine
 
 MOST_AT_ONCE = 16
 
@@ -19,10 +20,14 @@ class Turns:
     def __init__(self, most: int = MOST_AT_ONCE) -> None:
         self._most = most
         self._given = 0
-        self._line: deque[asyncio.Future[None]] = deque()
+        self._line: WaitingLine[asyncio.Future[None]] = WaitingLine()
 
-    async def mine(self) -> None:
-        """Go on at once where few do; else in turn."""
+    async def mine(self, *, quick: bool = True) -> None:
+        """Go on at once where few do; else in turn.
+
+        Args:
+            quick: As in ``WaitingLine``.
+        """
         loop = asyncio.get_running_loop()
         if self._given == 0:
             loop.call_soon(self._look_again)
@@ -30,14 +35,14 @@ class Turns:
             self._given += 1
             return
         turn = loop.create_future()
-        self._line.append(turn)
+        self._line.append(turn, quick=quick)
         await turn
 
     def _look_again(self) -> None:
         """The loop has looked: so many more may go on."""
         self._given = 0
         while self._line and self._given < self._most:
-            turn = self._line.popleft()
+            turn = self._line.pop()
             if not turn.done():  # by somebody who gave it up
                 turn.set_result(None)
                 self._given += 1
@@ -48,10 +53,10 @@ class Turns:
 _of_loops: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Turns]" = weakref.WeakKeyDictionary()
 
 
-async def my_turn() -> None:
-    """Wait for a turn of the running event loop."""
+async def my_turn(*, quick: bool = True) -> None:
+    """Wait for a turn of the running event loop; see ``Turns.mine``."""
     loop = asyncio.get_running_loop()
     turns = _of_loops.get(loop)
     if turns is None:
         turns = _of_loops[loop] = Turns()
-    await turns.mine()
+    await turns.mine(quick=quick)

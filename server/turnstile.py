@@ -7,11 +7,13 @@ has waited for anything, and answers nobody. So a call is handed to its thread w
 from collections import deque
 from collections.abc import Callable
 
+from openenv_tasksets.server.waiting_line import WaitingLine
+
 MOST_WAKING = 2
 
 
 class Turnstile:
-    """Lets calls through in order, as many at a time as are not picked up yet. Thread-safe, without a lock.
+    """Lets calls through, as many at a time as are not picked up yet. Thread-safe, without a lock.
 
     Args:
         most: How many may be let through and not picked up, >= 1.
@@ -19,15 +21,16 @@ class Turnstile:
 
     def __init__(self, most: int = MOST_WAKING) -> None:
         self._free = deque([None] * most)
-        self._waiting: deque[Callable[[], bool]] = deque()
+        self._waiting: WaitingLine[Callable[[], bool]] = WaitingLine()
 
-    def enter(self, wake: Callable[[], bool]) -> None:
+    def enter(self, wake: Callable[[], bool], *, quick: bool = True) -> None:
         """Wake a thread when it is its turn.
 
         Args:
             wake: Wakes it, so that it calls ``picked_up``; or gives False where there is no need any more.
+            quick: As in ``WaitingLine``.
         """
-        self._waiting.append(wake)
+        self._waiting.append(wake, quick=quick)
         self._let_through()
 
     def picked_up(self) -> None:
@@ -43,7 +46,7 @@ class Turnstile:
             except IndexError:
                 return
             try:
-                woken = self._waiting.popleft()()
+                woken = self._waiting.pop()()
             except IndexError:
                 woken = False
             if not woken:
