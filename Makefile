@@ -13,7 +13,7 @@ TESTS := $(BIN)/python -m pytest -n auto --dist loadfile
 HUB_TESTS = tests/support_tests $(filter-out tests/tasksets/test_auto_env.py, \
 	$(shell grep -rl loopback_hub tests/loaders tests/tasksets --include='test_*.py'))
 
-.PHONY: demo test test-slow test-hub1 test-real test-verifiers check lint types format bench-server bench-hub bench-loader soak clean
+.PHONY: demo test test-slow test-hub1 test-real test-verifiers check lint types format bench-server bench-hub bench-loader bench-sessions soak fuzz clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m tasksets_examples.demo
@@ -82,6 +82,13 @@ bench-loader: $(VENV)/.dev
 
 soak: $(VENV)/.dev
 	$(BIN)/python tests/soak/soak.py --minutes 30
+
+# Ends with the number of cases of each test, a hundred thousand all together.
+fuzz: $(VENV)/.dev
+	$(TESTS) -m slow --hypothesis-profile=fuzz --hypothesis-show-statistics tests/server/test_fuzz_*.py
+
+bench-sessions: $(VENV)/.dev
+	$(BIN)/python benchmarks/sessions.py
 
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, not " + sys.version.split()[0])'

@@ -4,6 +4,7 @@ uvicorn bounds neither: a connection that never sends a whole request would stay
 """
 
 import asyncio
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -11,6 +12,8 @@ import msgspec
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 DEFAULT_MAX_CONNECTIONS = 4096
+DEFAULT_HEADER_SECONDS = 10.0
+DEFAULT_REQUEST_SECONDS = 60.0
 _REFUSED_SECONDS = 1.0
 _PHRASES = {408: "Request Timeout", 431: "Request Header Fields Too Large", 503: "Service Unavailable"}
 
@@ -21,20 +24,23 @@ class ConnectionLimits:
 
     Attributes:
         most: Connections at once, WebSockets among them, >= 1.
+        most_of_address: Those that come from one address, >= 1; None is any number.
         header_seconds: Until a request's headers must have come, from connecting or from its first byte, > 0.
         request_seconds: Until all of its body must have come, from then on, > 0.
         header_bytes: How long the headers may be at most, >= 1, give or take what is read at once.
     """
 
     most: int = DEFAULT_MAX_CONNECTIONS
-    header_seconds: float = 10.0
-    request_seconds: float = 60.0
+    most_of_address: int | None = None
+    header_seconds: float = DEFAULT_HEADER_SECONDS
+    request_seconds: float = DEFAULT_REQUEST_SECONDS
     header_bytes: int = 2**16
 
 
 def limited_http(limits: ConnectionLimits) -> type[asyncio.Protocol]:
     """The class to give to uvicorn as ``http``."""
-    return cast("type[asyncio.Protocol]", type("LimitedHttp", (_LimitedHttp, AutoHTTPProtocol), {"limits": limits}))
+    members = {"limits": limits, "of_addresses": Counter()}
+    return cast("type[asyncio.Protocol]", type("LimitedHttp", (_LimitedHttp, AutoHTTPProtocol), members))
 
 
 class _LimitedHttp(asyncio.Protocol):
@@ -44,23 +50,34 @@ class _LimitedHttp(asyncio.Protocol):
     """
 
     limits: ConnectionLimits
+    of_addresses: Counter[str]
     transport: asyncio.Transport
     connections: set[Any]
     cycle: Any
 
     _timer: asyncio.TimerHandle | None = None
     _awaited = ""
+    _address = ""
     _header_size = 0
     _refused = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """One connection more."""
         super().connection_made(transport)
-        if len(self.connections) <= self.limits.most:
+        limits = self.limits
+        if limits.most_of_address is not None:
+            self._address = str((transport.get_extra_info("peername") or ("",))[0])
+            self.of_addresses[self._address] += 1
+        if len(self.connections) > limits.most:
+            self._refuse(f"the server has {limits.most} connections, and takes no more")
+        elif limits.most_of_address is not None and self.of_addresses[self._address] > limits.most_of_address:
+            self._refuse(f"this address has {limits.most_of_address} connections, and may have no more")
+        else:
             self._await("headers")
-            return
+
+    def _refuse(self, detail: str) -> None:
         self._refused = True
-        self._say(503, "CAPACITY_REACHED", f"the server has {self.limits.most} connections, and takes no more")
+        self._say(503, "CAPACITY_REACHED", detail)
         # What the client sends is read before this side closes: else it might not get to read the answer.
         self._timer = asyncio.get_running_loop().call_later(_REFUSED_SECONDS, self.transport.abort)
 
@@ -72,6 +89,7 @@ class _LimitedHttp(asyncio.Protocol):
         super().data_received(data)
         if self.transport.is_closing() or self.transport.get_protocol() is not self:
             self._await("")
+            self._follow(self.transport.get_protocol())
         elif self.cycle is None or self.cycle.response_complete:
             self._header_size += len(data)
             self._await("headers")
@@ -84,7 +102,27 @@ class _LimitedHttp(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is over."""
         self._await("")
+        self._forget()
         super().connection_lost(exc)
+
+    def _follow(self, other: Any) -> None:
+        """Learn of the connection's end from the protocol that it was upgraded to."""
+        if other is self or other is None or not self._address:
+            return
+        ends = other.connection_lost
+
+        def connection_lost(exc: Exception | None) -> None:
+            self._forget()
+            ends(exc)
+
+        other.connection_lost = connection_lost
+
+    def _forget(self) -> None:
+        if self._address:
+            self.of_addresses[self._address] -= 1
+            if not self.of_addresses[self._address]:
+                del self.of_addresses[self._address]
+            self._address = ""
 
     def _await(self, what: str) -> None:
         """Wait for headers, a body or nothing; to go on waiting for the same gives no more time."""

@@ -134,11 +134,13 @@ async def answer(channel: Channel, session: Session, frame: str | bytes) -> byte
             return write_frame("observation", (await session.reset(data)).to_wire())
         if kind == "state":
             return write_frame("state", await session.state())
+        session.touch()
         return write_frame("mcp", await answer_rpc(data, _context(channel, session))) if kind == "mcp" else None
     except FrameError as exc:
         data = exc.data
     except Exception as exc:  # noqa: BLE001 - told, and logged where nobody foresaw it
         data = wire_error(exc).frame_data()
+    session.touch()
     session.counts.error(data["code"], session.id, data.get("error_id"))
     return write_frame("error", data)
 
@@ -150,6 +152,7 @@ async def _answer_rpc(channel: Channel, session: Session, frame: str | bytes) ->
         message = decode_json(frame)
     except FrameError:
         message = None
+    session.touch()
     try:
         if session.rate is not None:
             session.rate.take()

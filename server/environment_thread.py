@@ -3,12 +3,22 @@
 import asyncio
 import queue
 import threading
+import time
 import weakref
 from collections.abc import Callable
 from typing import Any, TypeAlias, TypeVar, cast
 
+from openenv_tasksets.server.turns import my_turn
+from openenv_tasksets.server.turnstile import Turnstile
+
 Result = TypeVar("Result")
 _Answer: TypeAlias = "asyncio.Future[tuple[Any, BaseException | None]]"
+_Call: TypeAlias = tuple[Callable[[], Any], "_Answer | None"]
+
+QUICK_SECONDS = 0.02
+"""Who took less for its last call goes before who took more: a little wait would be more to it."""
+
+_turnstile = Turnstile()
 
 
 class EnvironmentThread:
@@ -23,7 +33,12 @@ class EnvironmentThread:
 
     def __init__(self, name: str, *, shared: bool = False) -> None:
         self._shared = shared
-        self._calls: queue.SimpleQueue[tuple[Callable[[], Any], _Answer | None] | None] = queue.SimpleQueue()
+        # Beside a call: whether it came through the turnstile.
+        self._calls: queue.SimpleQueue[tuple[_Call, bool] | None] = queue.SimpleQueue()
+        self._held: _Call | None = None
+        self._handing = threading.Lock()
+        self._unanswered = 0
+        self._quick = True
         kind = "environments" if shared else "environment"
         threading.Thread(target=self._run, name=f"{kind} {name}", daemon=True).start()
 
@@ -33,8 +48,10 @@ class EnvironmentThread:
         What is no ``Exception``, such as that of ``exit()``, is raised as a RuntimeError: it is not the server's.
         """
         future: _Answer = asyncio.get_running_loop().create_future()
-        self._calls.put((function, future))
+        await my_turn(quick=self._quick)
+        self._hand_over((function, future))
         result, error = await future
+        await my_turn(quick=self._quick)
         if error is None:
             return cast("Result", result)
         try:
@@ -45,7 +62,7 @@ class EnvironmentThread:
     def stop(self, last: Callable[[], Any] | None = None) -> None:
         """End the thread once it is idle, after a last call whose result nobody waits for."""
         if last is not None:
-            self._calls.put((last, None))
+            self._calls.put(((last, None), False))
         if not self._shared:
             self.end()
 
@@ -53,18 +70,49 @@ class EnvironmentThread:
         """End the thread once it is idle, shared or not."""
         self._calls.put(None)
 
+    def _hand_over(self, call: _Call) -> None:
+        self._unanswered += 1
+        if not self._shared and self._unanswered == 1:
+            self._held = call
+            _turnstile.enter(self._wake, quick=self._quick)
+            return
+        # One thread however many call it; or one that is awake, and must hold nobody up while it goes on by itself.
+        self._put_held(counted=False)
+        self._calls.put((call, False))
+
+    def _wake(self) -> bool:
+        return self._put_held(counted=True)
+
+    def _put_held(self, *, counted: bool) -> bool:
+        """Give the thread the call that it has not got yet, unless nobody waits for that any more."""
+        with self._handing:
+            call, self._held = self._held, None
+            if call is None or (call[1] is not None and call[1].cancelled()):
+                return False
+            self._calls.put((call, counted))
+            return True
+
     def _run(self) -> None:
         while (item := self._calls.get()) is not None:
-            function, future = item
+            (function, future), counted = item
+            if counted:
+                _turnstile.picked_up()
+            began = time.perf_counter()
             result, error = _outcome(function)
+            self._quick = time.perf_counter() - began < QUICK_SECONDS
             if future is not None:
                 try:
-                    future.get_loop().call_soon_threadsafe(_settle, future, result, error)
+                    future.get_loop().call_soon_threadsafe(self._settle, future, result, error)
                 except RuntimeError:
                     if not self._shared:
                         return  # The loop is closed: nobody waits any more.
             # What these hold would live until the next call.
             del item, function, future, result, error
+
+    def _settle(self, future: _Answer, result: Any, error: BaseException | None) -> None:
+        self._unanswered -= 1
+        if not future.done():
+            future.set_result((result, error))
 
 
 _shared_threads: "weakref.WeakKeyDictionary[type[Any], EnvironmentThread]" = weakref.WeakKeyDictionary()
@@ -85,8 +133,3 @@ def _outcome(function: Callable[[], Any]) -> tuple[Any, BaseException | None]:
         return function(), None
     except BaseException as exc:  # noqa: BLE001 - handed to the caller, whatever it is
         return None, exc
-
-
-def _settle(future: _Answer, result: Any, error: BaseException | None) -> None:
-    if not future.done():
-        future.set_result((result, error))

@@ -1,9 +1,9 @@
-"""/reset, /step and /state without the framework, for requests that have nothing unusual about them.
+"""/reset, /step, /state and /health without the framework, for requests that have nothing unusual about them.
 
 Whatever is unusual, a mistake above all, is left to the application's own routes, which say what is wrong.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -39,14 +39,17 @@ class FastHttp:
         gate: Gate,
         episodes: Mapping[str, HttpEpisodes],
         mcp: Mapping[str, McpHttp],
-        prefixes: Iterable[str],
+        prefixes: Collection[str],
     ) -> None:
         self._app = app
         self._gate = gate
         self._mcp = {f"{prefix}/mcp": each for prefix, each in mcp.items()}
         # The longest first: the root's is empty.
         self._prefixes = sorted(prefixes, key=len, reverse=True)
-        self._handlers: dict[tuple[str, str], _Handle] = {}
+        # Whoever asks for the server's health wants to know soon, however much else there is to do.
+        self._handlers: dict[tuple[str, str], _Handle] = {
+            ("GET", f"{each}/health"): _health for each in ("", *prefixes)
+        }
         for prefix, each in episodes.items():
             self._handlers["POST", f"{prefix}/reset"] = _reset(each)
             self._handlers["POST", f"{prefix}/step"] = _step(each)
@@ -130,6 +133,10 @@ def _step(episodes: HttpEpisodes) -> _Handle:
 
 def _state(episodes: HttpEpisodes) -> _Handle:
     return lambda _body, session_id, receive, _caller: episodes.state(session_id, receive)
+
+
+async def _health(*_: Any) -> Answer:
+    return _HEALTHY
 
 
 def _decoded(body: bytes) -> dict[str, Any] | None:
@@ -224,6 +231,7 @@ def _limited(receive: Receive) -> Receive:
 
 _KEPT = frozenset((b"authorization", b"origin", b"host", b"accept"))
 _TOO_LARGE = f"the body is larger than {MAX_BODY_BYTES} bytes"
+_HEALTHY = Answer(b'{"status":"healthy"}')
 _decode = msgspec.json.Decoder().decode
 
 

@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 class LocalRuntime:
     """An environment instance for one session; see ``openenv_tasksets.server.runtime``."""
 
+    gone = False
+
     __slots__ = ("_decode", "_environment", "_in_reset", "_in_step", "_kind", "_reset", "_step", "_stuck", "_thread")
 
     def __init__(self, kind: EnvironmentType, environment: Environment, thread: EnvironmentThread | None) -> None:

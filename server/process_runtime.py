@@ -80,6 +80,11 @@ class ProcessRuntime:
             raise
         return runtime
 
+    @property
+    def gone(self) -> bool:
+        """Whether the process has ended, or says nothing any more."""
+        return self._reader.at_eof() or self._process.returncode is not None
+
     async def reset(self, arguments: Mapping[str, Any], timeout_s: float | None = None) -> Outcome:
         """Begin an episode."""
         return read_outcome(await self._call("reset", dict(arguments), timeout_s))
@@ -97,6 +102,9 @@ class ProcessRuntime:
 
     async def close(self, timeout_s: float = CLOSE_SECONDS) -> None:
         """Close the environment and end its process."""
+        if self.gone and not self._stuck:
+            self._stuck = True
+            logger.warning("%s", await self._epitaph("while nobody asked it"))
         if not self._stuck:
             try:
                 await self._call("close", None, timeout_s)
@@ -116,7 +124,8 @@ class ProcessRuntime:
             raise
         except (OSError, EOFError, ValueError, KeyError, TypeError) as exc:
             self._stuck = True
-            raise EnvironmentGone(await self._epitaph(name)) from exc
+            hint = "" if name in ("make", "close") else "; reset() makes another"
+            raise EnvironmentGone(await self._epitaph(f"in {name}") + hint) from exc
 
     async def _asked(self, message: bytes) -> bytes:
         self._writer.write(pack(message))
@@ -126,12 +135,12 @@ class ProcessRuntime:
             raise ValueError("the answer is too large")
         return await self._reader.readexactly(size)
 
-    async def _epitaph(self, name: Name) -> str:
+    async def _epitaph(self, when: str) -> str:
         """Why there is no answer, as far as can be known without what the process said."""
         await self._kill()
         code = self._process.returncode
         how = f"was killed by {signal.Signals(-code).name}" if code is not None and code < 0 else f"ended with {code}"
-        return f"environment {self._name!r} is gone: its process {how} in {name}; reset() makes another"
+        return f"environment {self._name!r} is gone: its process {how} {when}"
 
     async def _kill(self) -> None:
         self._writer.close()

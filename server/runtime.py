@@ -29,6 +29,11 @@ class Runtime(Protocol):
     which may hold a hidden value.
     """
 
+    @property
+    def gone(self) -> bool:
+        """Whether what ran it has ended by itself; only close() may follow."""
+        ...
+
     async def reset(self, arguments: Mapping[str, Any], timeout_s: float | None = None) -> Outcome:
         """Begin an episode.
 

@@ -54,7 +54,7 @@ class Session:
         id: Its id.
         inline: As given.
         counts: As given.
-        used_at: When the last call ended, on the clock.
+        used_at: When its client was last answered, on the clock.
     """
 
     __slots__ = (
@@ -123,6 +123,10 @@ class Session:
         """Whether a call or an episode is running."""
         return self._turn.locked() or self._lifecycle.phase is Phase.RUNNING
 
+    def touch(self) -> None:
+        """Its client is there, and asks for what no environment has to answer."""
+        self.used_at = self._clock()
+
     async def reset(self, request: Mapping[str, Any]) -> Outcome:
         """Begin an episode on the task that ``request`` selects.
 
@@ -142,7 +146,9 @@ class Session:
             # From here on the old episode is over, whatever the environment does.
             self._episode, self._last = None, None
             self._lifecycle.lost()
-            runtime = self._runtime or await self._running()
+            runtime = self._runtime
+            if runtime is None or runtime.gone:
+                runtime = await self._running()
             seconds = _least(self._limits.episode_seconds, self._call_seconds)
             outcome = await self._answered(runtime.reset(episode.arguments, seconds))
             self._episode, self._last = episode, outcome
@@ -277,6 +283,11 @@ class Session:
             raise SessionEnded(self._ended)
 
     async def _running(self) -> Runtime:
+        """The environment; another one where there is none, or where it is gone and no episode goes with it."""
+        if self._runtime is not None and self._runtime.gone and self._episode is None:
+            runtime, self._runtime = self._runtime, None
+            await runtime.close()
+            tell("environment replaced", environment=self.counts.environment, session_id=self.id)
         if self._runtime is None:
             runtime = await self._start()
             if self._ended is not None:

@@ -231,6 +231,7 @@ class Sessions:
                 "a reset without an id begins another"
             )
         self._unclaimed.pop(session_id, None)
+        place.session.touch()
         return place
 
     def _look_later(self) -> None:

@@ -4,19 +4,11 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING
 
 import typer
 
-from openenv_tasksets.cli.options import (
-    TARGET_HELP,
-    AllowExecution,
-    AllowSecret,
-    CacheLimit,
-    Conditions,
-    DataDir,
-    SplitName,
-)
+from openenv_tasksets.cli.options import AllowExecution, AllowSecret, CacheLimit, Conditions, DataDir, SplitName
 from openenv_tasksets.cli.runtime_option import (
     AllowHost,
     AllowImage,
@@ -24,6 +16,36 @@ from openenv_tasksets.cli.runtime_option import (
     RuntimeTokenEnv,
     RuntimeUrl,
     read_choice,
+)
+from openenv_tasksets.cli.serve_options import (
+    Address,
+    AllowOrigin,
+    AllowRemote,
+    DrainSeconds,
+    Environments,
+    GraceSeconds,
+    HeaderSeconds,
+    LogFormat,
+    MaxConnections,
+    MaxConnectionsPerAddress,
+    MaxRate,
+    MaxSessions,
+    Mode,
+    Port,
+    Queue,
+    QueueSeconds,
+    RequestSeconds,
+    SessionTimeout,
+    Shard,
+    ShuffleSeed,
+    StartPosition,
+    StepTimeout,
+    StrictReset,
+    Targets,
+    TrainerTokenEnv,
+    TrainerTokenFile,
+    Transport,
+    Unseeded,
 )
 from openenv_tasksets.cli.trainer_token import check_address, read_token
 
@@ -34,161 +56,35 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_Targets = Annotated[
-    list[str], typer.Argument(metavar="TASKSET", help=f"One or several: {TARGET_HELP}.", show_default=False)
-]
-_Environments = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--environment", metavar="ID", help="Only this one; repeatable. Default: all whose runtime is a package."
-    ),
-]
-_Address = Annotated[str, typer.Option("--host", metavar="ADDRESS", help="Address to listen on.")]
-_Port = Annotated[int, typer.Option(min=0, max=65535, metavar="N", help="Port; 0 takes a free one.")]
-_MaxSessions = Annotated[
-    int | None,
-    typer.Option(
-        min=1,
-        metavar="N",
-        help="Sessions at once, for each environment. Default: 1,024, or 1 for an environment that says it can "
-        "do no more.",
-    ),
-]
-_Queue = Annotated[
-    int,
-    typer.Option(
-        min=0, metavar="N", help="How many clients may wait, for each environment, where no session is free; in order."
-    ),
-]
-_QueueSeconds = Annotated[
-    float, typer.Option(min=0, metavar="SECONDS", help="For how long one waits before it is refused.")
-]
-_MaxRate = Annotated[
-    float,
-    typer.Option(
-        min=0, metavar="N", help="Requests of one session in a second; what is more is refused. 0 sets no limit."
-    ),
-]
-_MaxConnections = Annotated[int, typer.Option(min=1, metavar="N", help="Connections at once; further ones get a 503.")]
-_DrainSeconds = Annotated[
-    float,
-    typer.Option(
-        min=0,
-        metavar="SECONDS",
-        help="After SIGTERM, begin nothing and let running episodes be played to their end for so long.",
-    ),
-]
-_Shard = Annotated[
-    str,
-    typer.Option(
-        metavar="I/C",
-        help="This is server I, from 0 on, of C over one stream: of the positions that it hands out itself it takes "
-        "I, I+C and so on.",
-    ),
-]
-_Unseeded = Annotated[
-    Literal["next", "refuse"],
-    typer.Option(help="What a reset() gets that names no task: the next position, or an error."),
-]
-_StartPosition = Annotated[
-    int,
-    typer.Option(
-        min=0,
-        max=2**63 - 1,
-        metavar="N",
-        help="The first position for such resets; of several servers, the same for all.",
-    ),
-]
-_ShuffleSeed = Annotated[int, typer.Option(metavar="N", help="Another number gives other shuffled orders.")]
-_StrictReset = Annotated[bool, typer.Option("--strict-reset", help="Refuse reset() arguments that would be ignored.")]
-_SessionTimeout = Annotated[
-    float,
-    typer.Option(min=0, metavar="SECONDS", help="End a session that is unused for so long; 0 never ends one."),
-]
-_GraceSeconds = Annotated[
-    float,
-    typer.Option(
-        min=0,
-        metavar="SECONDS",
-        help="Keep the session of a connection that broke for so long, slot and all, to be taken up again by "
-        "/ws?session_id=ID.",
-    ),
-]
-_StepTimeout = Annotated[
-    float,
-    typer.Option(
-        min=0,
-        metavar="SECONDS",
-        help="Give an environment up that takes longer than this to be made, to reset or to step; 0 waits for ever. "
-        "One that says it does not block cannot be interrupted.",
-    ),
-]
-_Transport = Annotated[
-    Literal["fast", "plain"],
-    typer.Option(help="How WebSockets are served: straight from the sessions, or through ASGI."),
-]
-_LogFormat = Annotated[
-    Literal["text", "json"],
-    typer.Option(help="What stderr gets: talk and warnings, or a JSON line for each event, with session and task ids."),
-]
-_Mode = Annotated[
-    Literal["simulation", "production"],
-    typer.Option(help="OpenEnv's mode; production has no HTTP /reset, /step and /state."),
-]
-_AllowRemote = Annotated[
-    bool,
-    typer.Option(
-        "--allow-remote",
-        help="Let other machines connect without a token, where --host is not this one alone: whoever can reach the "
-        "port can read the tasks.",
-    ),
-]
-_TrainerTokenEnv = Annotated[
-    str | None,
-    typer.Option(
-        metavar="NAME",
-        help="Environment variable with the trainer's token, without which nothing is answered but /health and agents "
-        "with a token for their session.",
-    ),
-]
-_TrainerTokenFile = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="File with the trainer's token, instead of a variable.")
-]
-_AllowOrigin = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="ORIGIN",
-        help="Let web pages of this origin (as https://example.org; * is any) use the server from a browser; "
-        "repeatable. Default: only its own.",
-    ),
-]
-
 
 def serve(
-    targets: _Targets,
-    environment: _Environments = None,
+    targets: Targets,
+    environment: Environments = None,
     data_dir: DataDir = None,
-    host: _Address = "127.0.0.1",
-    port: _Port = 8000,
+    host: Address = "127.0.0.1",
+    port: Port = 8000,
     split: SplitName = None,
     where: Conditions = None,
-    max_sessions: _MaxSessions = None,
-    queue: _Queue = 0,
-    queue_seconds: _QueueSeconds = 30.0,
-    unseeded: _Unseeded = "next",
-    start_position: _StartPosition = 0,
-    shard: _Shard = "0/1",
-    shuffle_seed: _ShuffleSeed = 0,
-    strict_reset: _StrictReset = False,
-    session_timeout: _SessionTimeout = 1800.0,
-    grace_seconds: _GraceSeconds = 0.0,
-    step_timeout: _StepTimeout = 0.0,
-    drain_seconds: _DrainSeconds = 20.0,
-    max_rate: _MaxRate = 0.0,
-    max_connections: _MaxConnections = 4096,
-    transport: _Transport = "fast",
-    log_format: _LogFormat = "text",
-    mode: _Mode = "simulation",
+    max_sessions: MaxSessions = None,
+    queue: Queue = 0,
+    queue_seconds: QueueSeconds = 30.0,
+    unseeded: Unseeded = "next",
+    start_position: StartPosition = 0,
+    shard: Shard = "0/1",
+    shuffle_seed: ShuffleSeed = 0,
+    strict_reset: StrictReset = False,
+    session_timeout: SessionTimeout = 1800.0,
+    grace_seconds: GraceSeconds = 0.0,
+    step_timeout: StepTimeout = 0.0,
+    drain_seconds: DrainSeconds = 20.0,
+    max_rate: MaxRate = 0.0,
+    max_connections: MaxConnections = 4096,
+    max_connections_per_address: MaxConnectionsPerAddress = 0,
+    header_seconds: HeaderSeconds = 10.0,
+    request_seconds: RequestSeconds = 60.0,
+    transport: Transport = "fast",
+    log_format: LogFormat = "text",
+    mode: Mode = "simulation",
     cache_limit: CacheLimit = None,
     allow_execution: AllowExecution = None,
     allow_secret: AllowSecret = None,
@@ -197,10 +93,10 @@ def serve(
     allow_host: AllowHost = None,
     allow_image: AllowImage = None,
     allow_unproven: AllowUnproven = False,
-    trainer_token_env: _TrainerTokenEnv = None,
-    trainer_token_file: _TrainerTokenFile = None,
-    allow_origin: _AllowOrigin = None,
-    allow_remote: _AllowRemote = False,
+    trainer_token_env: TrainerTokenEnv = None,
+    trainer_token_file: TrainerTokenFile = None,
+    allow_origin: AllowOrigin = None,
+    allow_remote: AllowRemote = False,
 ) -> None:
     """Serve environments over OpenEnv's WebSocket and HTTP API.
 
@@ -266,7 +162,7 @@ def serve(
         on_ready=ready,
         transport=transport,
         drain_seconds=drain_seconds,
-        limits=ConnectionLimits(max_connections),
+        limits=ConnectionLimits(max_connections, max_connections_per_address or None, header_seconds, request_seconds),
     )
 
 

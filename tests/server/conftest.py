@@ -3,11 +3,15 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import hypothesis
 import pytest
 from quiz import quiz_environment, quiz_taskset
 from served import Serve, openenv, serve
 
 __all__ = ["openenv", "quiz_environment", "quiz_taskset", "serve"]
+
+# The tests of made-up requests and frames that are marked slow have a hundred times as many cases, all together.
+hypothesis.settings.register_profile("fuzz", max_examples=1000, database=None)
 
 
 @pytest.fixture

@@ -52,9 +52,9 @@ def serve_limited(host, serve, transport):
     return lambda **limits: serve(create_app([host]), transport, limits=ConnectionLimits(**limits))
 
 
-def raw(url):
+def raw(url, source="127.0.0.1"):
     parts = urlsplit(url)
-    return closing(socket.create_connection((parts.hostname, parts.port), timeout=30))
+    return closing(socket.create_connection((parts.hostname, parts.port), timeout=30, source_address=(source, 0)))
 
 
 def rest(connection):
@@ -164,6 +164,32 @@ def test_a_flood_of_connections_is_refused_and_passes(serve_limited, host):
         eventually(lambda: healthy_or_not(url))
 
 
+def test_one_address_has_no_more_connections_than_it_may_and_others_are_not_hurt(serve_limited, host):
+    with serve_limited(most_of_address=5) as url:
+        for _ in range(2):
+            with ExitStack() as stack:
+                for path in ("/ws", "/ws", "/nowhere"):  # which are upgraded, or not
+                    upgrade = UPGRADE.replace(b"/ws", path.encode())
+                    stack.enter_context(raw(url, "127.0.0.2")).sendall(upgrade)
+                for _ in range(97):
+                    flood = stack.enter_context(raw(url, "127.0.0.2"))
+                status, body = answered(rest(flood))
+                assert (status, body["code"]) == (503, "CAPACITY_REACHED")
+                assert body["detail"] == "this address has 5 connections, and may have no more"
+                assert healthy(url)
+                with connect(url.replace("http", "ws") + "/ws") as websocket:
+                    websocket.send('{"type":"reset"}')
+                    assert json.loads(websocket.recv(timeout=30))["type"] == "observation"
+            eventually(lambda: host.active_sessions == 0)
+        eventually(lambda: ok_from(url, "127.0.0.2"))
+
+
+def ok_from(url, address):
+    with raw(url, address) as connection:
+        connection.sendall(b"GET /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+        return b"200 OK" in rest(connection)
+
+
 def healthy_or_not(url):
     return httpx.get(f"{url}/health", timeout=30).status_code == 200
 
@@ -245,13 +271,13 @@ def test_a_session_that_asks_too_often_is_told_so_and_lives(serve_limited):
         assert int(refused.headers["retry-after"]) > 0
 
 
-def test_requests_for_tools_count_as_well(make_taskset, serve):
+def test_requests_for_tools_count_as_well(make_taskset, serve, transport):
     host = Host(make_taskset(ROWS, TASK), Quiz, settings=HostSettings(max_rate=0.01))
 
     def code_of(reply):
         return (reply["error"]["data"] or {}).get("code")
 
-    with serve(create_app([host])) as url, connect(url.replace("http", "ws") + "/mcp") as websocket:
+    with serve(create_app([host]), transport) as url, connect(url.replace("http", "ws") + "/mcp") as websocket:
         replies = []
         for number in range(2):
             websocket.send(json.dumps({"jsonrpc": "2.0", "id": number, "method": "tools/list", "params": {}}))
@@ -262,6 +288,31 @@ def test_requests_for_tools_count_as_well(make_taskset, serve):
         request = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": params}
         answers = [httpx.post(f"{url}/mcp", json=request).json() for _ in range(2)]
         assert [code_of(answer) for answer in answers] == [None, "RATE_EXCEEDED"]
+
+
+def test_requests_of_the_model_context_protocol_count_as_well(make_taskset, serve, transport):
+    class Tooled(Quiz):
+        step_tool = "act"
+
+    host = Host(make_taskset(ROWS, TASK), Tooled, settings=HostSettings(max_rate=0.01))
+    with serve(create_app([host]), transport) as url, httpx.Client(base_url=url, timeout=60) as client:
+        client.headers["accept"] = "application/json, text/event-stream"
+        session_id = client.post("/reset", json={}).json()["session_id"]
+        client.headers["x-session-id"] = session_id
+
+        def asked(method, **params):
+            return client.post("/mcp", json={"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
+
+        information = {"name": "x", "version": "1"}
+        begun = asked("initialize", protocolVersion="2025-06-18", capabilities={}, clientInfo=information)
+        client.headers["mcp-session-id"] = begun.headers["mcp-session-id"]
+        client.post("/mcp", json={"jsonrpc": "2.0", "method": "notifications/initialized"})
+        assert [each["name"] for each in asked("tools/list").json()["result"]["tools"]] == ["act"]
+        assert "may make 0.01 requests a second; wait " in asked("tools/list").json()["error"]["message"]
+        called = asked("tools/call", name="act", arguments={}).json()["result"]
+        assert called["isError"]
+        assert "may make 0.01 requests a second; wait " in called["content"][0]["text"]
+    assert host.counts.steps.seconds == 0.0
 
 
 @pytest.mark.parametrize("depth", [100, 126, 128, 500])

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import sys
 import threading
 import weakref
 
@@ -100,3 +101,39 @@ async def test_a_shared_thread_runs_all_instances_of_a_class_and_outlives_each()
     gc.collect()
     ran[0].join(10)
     assert not ran[0].is_alive()
+
+
+async def test_calls_that_last_hold_no_other_up_nor_do_those_that_wait_behind_them():
+    let_go = threading.Event()
+    stuck = [EnvironmentThread(f"stuck {number}") for number in range(8)]
+    order = []
+    lasting = [asyncio.create_task(thread.call(lambda: let_go.wait(60))) for thread in stuck]
+    await asyncio.sleep(0)
+    behind = [asyncio.create_task(thread.call(lambda number=n: order.append(number))) for n, thread in enumerate(stuck)]
+    await asyncio.sleep(0)
+    for number in range(20):
+        other = EnvironmentThread("other")
+        assert await asyncio.wait_for(other.call(lambda number=number: number), 60) == number
+        other.stop()
+    let_go.set()
+    assert await asyncio.gather(*lasting) == [True] * 8
+    await asyncio.gather(*behind)
+    assert sorted(order) == list(range(8))
+    for thread in stuck:
+        thread.stop()
+
+
+async def test_a_call_that_is_taken_back_before_its_turn_is_not_made():
+    threads, made = [EnvironmentThread("Quiz") for _ in range(4)], []
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(60)  # no thread picks anything up before the loop waits
+    try:
+        calls = [asyncio.create_task(thread.call(lambda n=n: made.append(n))) for n, thread in enumerate(threads)]
+        asyncio.get_running_loop().call_soon(calls[3].cancel)
+        await asyncio.gather(*calls[:3])
+    finally:
+        sys.setswitchinterval(interval)
+    assert sorted(made) == [0, 1, 2]
+    assert await threads[3].call(lambda: "alive") == "alive"
+    for thread in threads:
+        thread.stop()

@@ -19,6 +19,8 @@ from openenv_tasksets.server.host import Host
 
 ROWS = [{"question": f"q{n}", "answer": f"a{n}"} for n in range(9)]
 TASK = {"reset": {"question": "question", "answer": "answer"}, "visible": ["question"]}
+# A hundredth of all cases: those of CI, or with --hypothesis-profile=fuzz a hundred thousand.
+PART = hypothesis.settings().max_examples
 QUIET = {"deadline": None, "suppress_health_check": list(HealthCheck)}
 ALONE = {"INVALID_JSON", "UNKNOWN_TYPE", "VALIDATION_ERROR"}
 
@@ -108,15 +110,15 @@ def play(url, frames):
             if kind == "odd" and asks_to_close(frame):
                 continue
             websocket.send(split(frame, pieces) if pieces > 1 and len(frame) > 1 else frame)
-            reply = json.loads(websocket.recv(timeout=30))
+            reply = json.loads(websocket.recv(timeout=120))
             model.check(kind, frame, reply)
             if kind == "odd" and reply["type"] == "observation":
                 return  # by chance a good one; the model has lost track
         websocket.send('{"type":"state"}')
-        assert json.loads(websocket.recv(timeout=30))["type"] == "state"
+        assert json.loads(websocket.recv(timeout=120))["type"] == "state"
         websocket.send('{"type":"close"}')
         with pytest.raises(ConnectionClosed) as caught:
-            websocket.recv(timeout=30)
+            websocket.recv(timeout=120)
         assert caught.value.rcvd.code == 1000
 
 
@@ -132,7 +134,7 @@ def asks_to_close(frame):
         return False
 
 
-SEQUENCES = st.lists(st.tuples(FRAMES, st.sampled_from([1, 1, 1, 2, 3])), max_size=12)
+SEQUENCES = st.lists(st.tuples(FRAMES, st.sampled_from([1, 1, 1, 2, 3])), max_size=8)
 
 
 @given(frames=SEQUENCES)
@@ -142,11 +144,44 @@ def test_each_frame_of_a_sequence_has_its_answer_and_the_session_lives(url, fram
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(3600)
+@pytest.mark.timeout(7200)
 @given(frames=SEQUENCES)
-@hypothesis.settings(max_examples=10_000, **QUIET)
+@hypothesis.settings(max_examples=10 * PART, **QUIET)
 def test_each_frame_of_very_many_sequences_has_its_answer(url, frames):
     play(url, frames)
+
+
+METHODS = ["tools/list", "tools/call", "openenv/session/create", "openenv/session/agent_token", "initialize", "ping"]
+REQUESTS = st.fixed_dictionaries(
+    {"jsonrpc": st.just("2.0"), "method": st.sampled_from(METHODS) | st.text(max_size=5)},
+    optional={"id": st.integers(-3, 3) | st.text(max_size=3) | values, "params": objects | values},
+)
+RPC_FRAMES = st.lists((REQUESTS | objects | values).map(text_of) | TEXTS | st.binary(max_size=30), max_size=8)
+
+
+def call(url, frames):
+    with connect(url.replace("/ws", "/mcp"), compression=None) as websocket:
+        for frame in frames:
+            websocket.send(frame)
+            reply = json.loads(websocket.recv(timeout=120))
+            assert reply["jsonrpc"] == "2.0"
+            assert ("result" in reply) is not ("error" in reply), reply
+        websocket.send('{"jsonrpc":"2.0","id":7,"method":"openenv/session/create","params":{}}')
+        assert json.loads(websocket.recv(timeout=120))["result"]["session_id"]
+
+
+@given(frames=RPC_FRAMES)
+@hypothesis.settings(max_examples=100, **QUIET)
+def test_each_frame_of_json_rpc_has_its_answer_and_the_session_lives(url, frames):
+    call(url, frames)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+@given(frames=RPC_FRAMES)
+@hypothesis.settings(max_examples=5 * PART, **QUIET)
+def test_each_of_very_many_frames_of_json_rpc_has_its_answer(url, frames):
+    call(url, frames)
 
 
 GOOD = Frame(Opcode.TEXT, b'{"type":"reset"}').serialize(mask=True)
@@ -172,8 +207,20 @@ BYTES = st.binary(min_size=1, max_size=60) | st.builds(
 @given(data=BYTES)
 @hypothesis.settings(max_examples=150, **QUIET)
 def test_bytes_that_are_no_frames_end_their_connection_and_nothing_else(url, data):
+    pour(url, data)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+@given(data=BYTES)
+@hypothesis.settings(max_examples=20 * PART, **QUIET)
+def test_very_many_bytes_that_are_no_frames_end_their_connection(url, data):
+    pour(url, data)
+
+
+def pour(url, data):
     parts = urlsplit(url)
-    with closing(socket.create_connection((parts.hostname, parts.port), timeout=30)) as connection:
+    with closing(socket.create_connection((parts.hostname, parts.port), timeout=120)) as connection:
         connection.sendall(UPGRADE)
         said = b""
         while b"\r\n\r\n" not in said:

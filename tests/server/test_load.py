@@ -8,15 +8,20 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from starlette.testclient import TestClient
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from openenv_tasksets.server.access import TRAINER
 from openenv_tasksets.server.app import create_app
+from openenv_tasksets.server.conversation import Channel, answer
+from openenv_tasksets.server.gate import Gate
 from openenv_tasksets.server.host import Host, HostSettings
 
 ROWS = [{"question": f"q{n}", "answer": f"a{n}"} for n in range(50)]
@@ -65,7 +70,7 @@ def ask(websocket, kind, data=None):
 
 
 def heard(websocket):
-    return json.loads(websocket.recv(timeout=30))
+    return json.loads(websocket.recv(timeout=90))
 
 
 def ended(websocket):
@@ -110,6 +115,36 @@ def test_whoever_waits_is_served_in_turn_and_whoever_is_too_many_is_told_to_come
                 assert heard(second)["data"]["observation"]["question"] == "q1"
                 second.close()
                 assert ask(third, "reset", {"index": 2})["data"]["observation"]["question"] == "q2"
+
+
+def test_a_long_line_is_served_in_the_order_of_coming_over_both_channels(make_host, serve, transport):
+    host = make_host(max_sessions=1, queue=40, queue_seconds=60)
+    served = []
+    with serve(create_app([host]), transport) as url, ExitStack() as stack:
+        holder = stack.enter_context(connect(url.replace("http", "ws") + "/ws"))
+        ask(holder, "reset", {})
+
+        def over_http(number):
+            begun = httpx.post(f"{url}/reset", json={"index": number}, timeout=60).json()
+            served.append((number, begun["observation"]["question"]))
+            message = {"jsonrpc": "2.0", "id": 1, "method": "openenv/session/close", "params": begun}
+            httpx.post(f"{url}/mcp", json={**message, "params": {"session_id": begun["session_id"]}}, timeout=60)
+
+        def over_websocket(number):
+            with connect(url.replace("http", "ws") + "/ws") as websocket:
+                begun = ask(websocket, "reset", {"index": number})
+                served.append((number, begun["data"]["observation"]["question"]))
+
+        clients = []
+        for number in range(20):
+            client = threading.Thread(target=(over_http, over_websocket)[number % 2], args=(number,))
+            client.start()
+            clients.append(client)
+            eventually(lambda waiting=number + 1: host.sessions.slots.waiting == waiting)
+        holder.close()
+        for client in clients:
+            client.join(60)
+    assert served == [(number, f"q{number}") for number in range(20)]
 
 
 def test_a_client_that_leaves_the_line_gives_its_place_up(make_host, serve, transport):
@@ -171,12 +206,51 @@ def test_a_client_that_sends_while_it_waits_fills_no_memory(make_host, serve, tr
 
 
 @pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("rpc_only", "frame"),
+    [
+        (False, "garbage"),
+        (False, '{"type":"wat"}'),
+        (False, '{"type":"step","data":{}}'),
+        (False, '{"type":"mcp","data":{"jsonrpc":"2.0","id":1,"method":"ping"}}'),
+        (True, "garbage"),
+        (True, '{"jsonrpc":"2.0","id":1,"method":"ping"}'),
+    ],
+)
+async def test_a_client_that_asks_for_nothing_sensible_is_there_all_the_same(make_host, rpc_only, frame):
+    host = make_host()
+    session = await host.open_session()
+    session.used_at = 0.0
+    assert await answer(Channel(host, Gate(), TRAINER, rpc_only=rpc_only), session, frame)
+    assert session.used_at > 0.0
+    session.used_at = 0.0
+    assert host.sessions.find(session.id).used_at > 0.0
+    await host.release(session)
+
+
+@pytest.mark.anyio
 async def test_shards_of_a_stream_hand_out_each_task_of_an_epoch_once(make_taskset):
     taskset = make_taskset(ROWS, TASK)
     hosts = [Host(taskset, Quiz, settings=HostSettings(shard=(index, 3), start_position=50)) for index in range(3)]
     drawn = [(await host.episode({})) for _ in range(17) for host in hosts]
     assert sorted(episode.position for episode in drawn) == list(range(50, 101))
     assert {episode.task.index for episode in drawn if episode.epoch == 1} == set(range(50))
+
+
+@pytest.mark.anyio
+async def test_shards_that_begin_anew_from_their_own_positions_go_on_with_the_epoch(make_taskset):
+    taskset = make_taskset(ROWS, TASK)
+    starts, drawn = [0, 0, 0], []
+    # They are not equally far when they are stopped, and together have all of an epoch in the end.
+    for counts in ((9, 4, 1), (8, 13, 15)):
+        for index, count in enumerate(counts):
+            host = Host(taskset, Quiz, settings=HostSettings(shard=(index, 3), start_position=starts[index]))
+            with TestClient(create_app([host])) as client:
+                drawn += [await host.episode({}) for _ in range(count)]
+                lines = client.get("/metrics").text.splitlines()
+            starts[index] = int(float(next(line for line in lines if 'split="train"' in line).split()[-1]))
+    assert sorted(episode.position for episode in drawn) == list(range(50))
+    assert sorted(episode.task.index for episode in drawn) == list(range(50))
 
 
 @pytest.mark.parametrize("transport", ["fast", "plain"])
@@ -197,6 +271,26 @@ def test_an_environment_whose_process_is_killed_ends_its_episode_and_no_other(ma
             assert ask(one, "reset", {"index": 5})["type"] == "observation"
             assert ask(one, "state")["data"]["pid"] != killed
             assert ask(one, "step", {"answer": "a5"})["data"]["reward"] == 1.0
+
+
+@pytest.mark.parametrize("transport", ["fast", "plain"])
+def test_an_idle_environment_whose_process_is_killed_is_replaced_before_it_is_used(make_taskset, serve, transport):
+    host = Host(make_taskset(ROWS, TASK), Apart)
+    with serve(create_app([host]), transport) as url, connect(url.replace("http", "ws") + "/ws") as websocket:
+        first = ask(websocket, "state")["data"]["pid"]
+        for index in range(3):
+            killed = ask(websocket, "state")["data"]["pid"]
+            os.kill(killed, signal.SIGKILL)
+            eventually(lambda pid=killed: not Path(f"/proc/{pid}").exists())
+            assert ask(websocket, "reset", {"index": index})["data"]["observation"]["question"] == f"q{index}"
+            assert ask(websocket, "step", {"answer": f"a{index}"})["data"]["reward"] == 1.0
+        killed = ask(websocket, "state")["data"]["pid"]
+        os.kill(killed, signal.SIGKILL)
+        eventually(lambda: not Path(f"/proc/{killed}").exists())
+        # What it knew of the episode is lost, which has to be said.
+        assert "killed by SIGKILL" in ask(websocket, "state")["data"]["message"]
+        assert ask(websocket, "state")["data"]["pid"] not in (killed, first)
+    assert host.counts.errors == {"EXECUTION_ERROR": 1}
 
 
 SERVER = """

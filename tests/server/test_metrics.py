@@ -1,6 +1,8 @@
 """/metrics: read by Prometheus' own parser, against what clients did."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -104,6 +106,15 @@ def test_what_clients_do_is_counted_over_both_channels(app):
         "SESSION_ERROR": 1,
         "UNKNOWN_TYPE": 1,
     }
+
+
+def test_the_documentation_names_every_metric(app):
+    with TestClient(app) as client:
+        names = {key[0] for key in read(client) if key[0].startswith("tasksets_")}
+    documented = (Path(__file__).parents[2] / "docs" / "serving.md").read_text()
+    written = set(re.findall(r"`(tasksets_\w+)", documented))
+    # Nothing has failed yet.
+    assert {re.sub("_(bucket|count|sum|created)$", "", name) for name in names} == written - {"tasksets_errors_total"}
 
 
 def test_the_metrics_of_several_environments_are_in_one_text(make_taskset):

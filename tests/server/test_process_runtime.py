@@ -135,6 +135,20 @@ async def test_a_process_that_ends_is_told_and_leaves_nothing(do, how):
     assert not lives(pid)
 
 
+async def test_a_process_that_ends_while_nobody_asks_it_is_noticed(caplog):
+    runtime = await started()
+    await runtime.reset({})
+    assert not runtime.gone
+    os.kill((await runtime.state())["pid"], signal.SIGKILL)
+    while not runtime.gone:
+        await asyncio.sleep(0.01)
+    await runtime.close()
+    assert "environment 'Apart' is gone: its process was killed by SIGKILL while nobody asked it" in caplog.text
+    caplog.clear()
+    await runtime.close()
+    assert caplog.text == ""
+
+
 @pytest.mark.parametrize("how", ["too long", "cancelled"])
 async def test_one_that_hangs_is_killed(how):
     runtime = await started()

@@ -30,7 +30,7 @@ WARM_UP_SECONDS = 15.0
 SETTLE_SECONDS = 60.0
 STABLE_SECONDS = 7.0
 MIB = 2**20
-_SIGNS = ("c4n4ry", "Traceback", "never retrieved", "was destroyed")
+SIGNS = ("c4n4ry", "Traceback", "never retrieved", "was destroyed")
 
 
 class Server:
@@ -51,12 +51,7 @@ class Server:
         return found
 
     def counts(self) -> dict[str, int]:
-        inside = httpx.get(f"{self.url}/soak", timeout=60).json()
-        # What asked is a connection too, and so are those that are not yet closed.
-        return {**inside, "descriptors": self._descriptors(), "children": len(self.children())}
-
-    def _descriptors(self) -> int:
-        return len(list(Path(f"/proc/{self.pid}/fd").iterdir()))
+        return {**httpx.get(f"{self.url}/soak", timeout=60).json(), "children": len(self.children())}
 
     def memory(self) -> float:
         return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / MIB
@@ -165,9 +160,7 @@ def main() -> int:
         server.log.close()
     if code != 0:
         wrong.append(f"the server ended with {code}")
-    wrong += [
-        f"the log has {sign!r}" for sign in ("c4n4ry", "Traceback", "never retrieved", "destroyed") if sign in log
-    ]
+    wrong += [f"the log has {sign!r}" for sign in SIGNS if sign in log]
     if wrong:
         print(log[-5000:])
     for line in wrong[:50]:

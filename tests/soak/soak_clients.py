@@ -117,7 +117,7 @@ class Clients:
     async def stalls(self, kind: str) -> None:
         async with connect(f"{self._ws}/{kind}/ws", open_timeout=60) as websocket:
             await self._reset(kind, websocket)
-            await asyncio.sleep(random.uniform(0, 7))
+            await asyncio.sleep(random.uniform(0, 13))
             with contextlib.suppress(ConnectionClosed):
                 try:
                     await self._ask(websocket, "step", {})
@@ -161,7 +161,7 @@ class Clients:
         await self._raw(_UPGRADE + frame * 5000, read=False, seconds=1.0)
 
     async def trickles(self, _kind: str) -> None:
-        await self._raw(b"GET /health HTTP/1.1\r\nx:", read=True, seconds=3.0)
+        await self._raw(b"GET /health HTTP/1.1\r\nx:", read=True, seconds=6.0)
 
     async def lists_tasks(self, kind: str) -> None:
         index = random.randrange(len(self._expected.rows))

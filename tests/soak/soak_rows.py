@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 from soak_environment import KINDS
 
 COUNT = 997
-GRACE_SECONDS = 1.0
+GRACE_SECONDS = 3.0
 _DECLARED = """
   - id: {name}
     config_name: main

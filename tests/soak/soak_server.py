@@ -2,6 +2,7 @@
 
 import sys
 import threading
+from pathlib import Path
 
 from soak_environment import KINDS
 from soak_rows import GRACE_SECONDS
@@ -12,7 +13,7 @@ from openenv_tasksets.server.host import Host, HostSettings
 from openenv_tasksets.server.serve import serve
 from openenv_tasksets.taskset import Taskset
 
-IDLE_SECONDS = 4.0
+IDLE_SECONDS = 8.0
 SLOTS = {"loop": 12, "thread": 6, "process": 3}
 
 
@@ -27,7 +28,7 @@ def main(folder):
                 queue_seconds=3.0,
                 session_timeout=IDLE_SECONDS,
                 grace_seconds=GRACE_SECONDS,
-                step_timeout=10.0,
+                step_timeout=30.0,
             ),
         )
         for name, kind in KINDS.items()
@@ -41,12 +42,14 @@ def main(folder):
             "sessions": sum(host.active_sessions for host in hosts),
             "waiting": sum(host.sessions.slots.waiting for host in hosts),
             "threads": threading.active_count(),
+            # The connection of whoever asks among them.
+            "descriptors": len(list(Path("/proc/self/fd").iterdir())),
         }
 
     def ready(url):
         print(url, flush=True)
 
-    limits = ConnectionLimits(most=150, header_seconds=2.0, request_seconds=3.0)
+    limits = ConnectionLimits(most=150, header_seconds=4.0, request_seconds=20.0)
     serve(app, host="127.0.0.1", port=0, on_ready=ready, drain_seconds=2.0, limits=limits)
 
 

@@ -126,6 +126,49 @@ def test_two_servers_share_a_stream(taskset):
     assert drawn == [4, 6, 8, 5, 7, 9]
 
 
+def next_position(url, split):
+    with urllib.request.urlopen(f"{url}/metrics", timeout=TIMEOUT_S) as response:
+        lines = [line for line in response.read().decode().splitlines() if f'split="{split}"' in line]
+    return int(float(lines[0].split()[-1]))
+
+
+def test_a_server_that_is_started_anew_goes_on_with_the_epoch(taskset):
+    drawn, start = [], 0
+    for count in (18, 12):  # an epoch is of 30 tasks
+        with serving(taskset, "--start-position", start) as (url, _):
+            with connect(f"{url.replace('http', 'ws')}/ws") as websocket:
+                for _ in range(count):
+                    ask(websocket, "reset", {})
+                    state = ask(websocket, "state")["data"]
+                    drawn.append((state["position"], state["index"]))
+            start = next_position(url, "train")
+    assert [position for position, _ in drawn] == list(range(30))
+    assert sorted(index for _, index in drawn) == list(range(30))
+
+
+def test_connections_are_limited_as_the_options_say(taskset):
+    options = ["--max-connections-per-address", 2, "--header-seconds", 0.3, "--request-seconds", 0.2]
+    with serving(taskset, *options) as (url, _):
+        port = int(url.rpartition(":")[2])
+        for sent, detail in (
+            (b"GET /health HTTP/1.1\r\n", "the request's headers did not come within 0.3 s"),
+            (b"POST /reset HTTP/1.1\r\ncontent-length: 9\r\n\r\n", "the request's body did not come within 0.2 s"),
+        ):
+            with socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT_S) as slow:
+                slow.sendall(sent)
+                assert detail.encode() in whole(slow)
+        ws = f"ws://127.0.0.1:{port}/ws"
+        with connect(ws), connect(ws), socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT_S) as third:
+            assert b"this address has 2 connections, and may have no more" in whole(third)
+
+
+def whole(connection):
+    data = b""
+    while piece := connection.recv(2**16):
+        data += piece
+    return data
+
+
 @pytest.mark.parametrize("shard", ["2/2", "0/0", "1", "-1/2", "a/b", "0/2/4", "1/"])
 def test_a_shard_is_one_of_so_many(tasksets, taskset, taken_port, shard):
     result = tasksets("serve", taskset, "--port", taken_port, "--shard", shard)
