@@ -128,8 +128,8 @@ class Connection:
         except TimeoutError as exc:
             raise EnvironmentFailed(f"no answer to {channel} within {ANSWER_TIMEOUT_S:g} s") from exc
         text = text if isinstance(text, str) else text.decode(errors="replace")
-        frame = Heard(channel, text).json
-        is_error = frame["type"] == "error"
-        self._said = f"; before that it said: {frame['data']['message']}" if is_error else ""
+        answer = Heard(channel, text).json
+        is_error = answer["type"] == "error"
+        self._said = f"; before that it said: {answer['data']['message']}" if is_error else ""
         self._heard.append(Heard(channel + (", error" if is_error else ""), text))
         return self._heard[-1]
