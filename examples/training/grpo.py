@@ -12,7 +12,7 @@ from openenv_tasksets.trl import TasksetSpec
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train, and save what came of it."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description="Train a model on a taskset.")
     parser.add_argument("taskset", help="a folder, a reference to the Hub, or the URL of a server")
     parser.add_argument("--model", required=True, help="a model of the Hub or a folder; its template must call tools")
     parser.add_argument("--output", default="grpo", help="where the trained model goes")
