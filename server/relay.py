@@ -34,6 +34,8 @@ class Relay:
         answer_seconds: How long to wait for an answer at most, > 0; None waits for ever.
     """
 
+    gone = False  # It connects anew by itself.
+
     def __init__(self, name: str, open_socket: OpenSocket, answer_seconds: float | None) -> None:
         self._name = name
         self._open_socket = open_socket
