@@ -139,7 +139,7 @@ class EnvironmentServer:
         """Wait for the first answer, with progress on a terminal."""
         first = asyncio.ensure_future(self.running())
         what = f"{self.name}: starting {self.app.package}"
-        with tqdm(desc=what, bar_format="{desc}: {elapsed}", delay=1, disable=None, leave=False) as bar:
+        with tqdm(desc=what, bar_format="{desc}: {elapsed}", disable=None, leave=False) as bar:
             try:
                 while not first.done():
                     await asyncio.wait([first], timeout=_SHOWN_SECONDS)

@@ -5,7 +5,6 @@ import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.protocol import State
 
@@ -14,9 +13,10 @@ from openenv_tasksets.server.failure import within
 from openenv_tasksets.server.outcome import Outcome
 from openenv_tasksets.server.runtime import CLOSE_SECONDS, NO_OPTIONS, UpstreamLost
 from openenv_tasksets.server.slots import CapacityReached
+from openenv_tasksets.server.upstream import UpstreamSocket
 from openenv_tasksets.server.upstream_frame import Asked, read_answer, read_outcome, read_unasked, write_request
 
-OpenSocket = Callable[[], Awaitable[ClientConnection]]
+OpenSocket = Callable[[], Awaitable[UpstreamSocket]]
 
 _CLOSE = b'{"type":"close"}'
 _TOO_BIG = 1009
@@ -38,7 +38,7 @@ class Relay:
         self._name = name
         self._open_socket = open_socket
         self._answer_seconds = answer_seconds
-        self._socket: ClientConnection | None = None
+        self._socket: UpstreamSocket | None = None
 
     @classmethod
     async def start(
@@ -87,7 +87,7 @@ class Relay:
             async with asyncio.timeout(timeout_s):
                 await socket.send(_CLOSE, text=True)
                 while True:
-                    await socket.recv(decode=False)
+                    await socket.read()
         except (ConnectionClosed, TimeoutError):
             pass
         finally:
@@ -131,14 +131,13 @@ class Relay:
             self._drop()
             raise
 
-    async def _exchange(self, socket: ClientConnection, request: bytes) -> bytes:
-        unasked = await _waiting(socket)
-        if unasked is not None:
-            raise read_unasked(self._name, unasked)
+    async def _exchange(self, socket: UpstreamSocket, request: bytes) -> bytes:
+        if socket.unread:
+            raise read_unasked(self._name, await socket.read())
         with contextlib.suppress(ConnectionClosed):
             await socket.send(request, text=True)
         # Also of a closed connection: what the server said before it closed is still to be read.
-        return await socket.recv(decode=False)
+        return await socket.read()
 
     def _epitaph(self, asked: Asked, exc: ConnectionClosed) -> str:
         sent = exc.sent is not None and exc.sent.code == _TOO_BIG
@@ -153,12 +152,3 @@ class Relay:
         socket, self._socket = self._socket, None
         if socket is not None:
             socket.transport.abort()
-
-
-async def _waiting(socket: ClientConnection) -> bytes | None:
-    """A message that is there before anything was asked."""
-    try:
-        async with asyncio.timeout(0):
-            return await socket.recv(decode=False)
-    except TimeoutError:
-        return None

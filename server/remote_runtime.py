@@ -3,12 +3,10 @@
 import asyncio
 import time
 from collections.abc import Callable, Coroutine, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol, TypeAlias, TypeVar
-
-from websockets.asyncio.client import ClientConnection
 
 from openenv_tasksets.consent import Consent
 from openenv_tasksets.declaration import EnvironmentDeclaration
@@ -18,7 +16,7 @@ from openenv_tasksets.server.binding_proof import prove_binding
 from openenv_tasksets.server.environment_type import EnvironmentType
 from openenv_tasksets.server.relay import Relay
 from openenv_tasksets.server.slots import CapacityReached
-from openenv_tasksets.server.upstream import ask, open_socket, wait_until_ready
+from openenv_tasksets.server.upstream import UpstreamSocket, ask, open_socket, wait_until_ready
 from openenv_tasksets.server.wire_type import WireType
 from openenv_tasksets.server_url import read_server_url
 from openenv_tasksets.taskset import Taskset
@@ -29,6 +27,7 @@ WAIT_SECONDS = 10.0
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 600.0
 _HANDOVER_SECONDS = 2.0
+_LOOK_SECONDS = 0.2
 _FIRST_PAUSE_S = 0.02
 _LONGEST_PAUSE_S = 0.5
 _TOOL_ACTIONS = ("Action", "CallToolAction", "ListToolsAction")
@@ -234,7 +233,7 @@ class RemoteEnvironment:
     async def _relay(self, timeout_s: float | None) -> Relay:
         return await Relay.start(self.name, self._open_socket, self.runtime.answer_seconds, timeout_s)
 
-    async def _open_socket(self) -> ClientConnection:
+    async def _open_socket(self) -> UpstreamSocket:
         url = await self.runtime.address()
         self.consent.check_host(url, self.id)
         return await open_socket(url, self.runtime.token, CONNECT_SECONDS)
@@ -274,6 +273,9 @@ def wait_for(work: Coroutine[Any, Any, Result]) -> Result:
     with ThreadPoolExecutor(1) as thread:
         running = thread.submit(asyncio.run, cancellable())
         try:
+            # Python may sleep through a signal that comes as it falls asleep: not for long.
+            while wait([running], _LOOK_SECONDS).not_done:
+                pass
             return running.result()
         except KeyboardInterrupt:
             begun.result()()

@@ -7,11 +7,13 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from tqdm import tqdm
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus, WebSocketException
+from websockets.frames import DATA_OPCODES, Frame
+from websockets.protocol import Event
 
 from openenv_tasksets.loaders.errors import EnvironmentFailed, EnvironmentNotFound
 from openenv_tasksets.server_url import is_loopback
@@ -38,12 +40,34 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
         return None
 
 
+class UpstreamSocket(ClientConnection):
+    """A connection that knows whether something came that nobody has read.
+
+    Attributes:
+        unread: How many whole messages came and were not read.
+    """
+
+    unread = 0
+
+    def process_event(self, event: Event) -> None:
+        """One more frame."""
+        super().process_event(event)
+        if isinstance(event, Frame) and event.fin and event.opcode in DATA_OPCODES:
+            self.unread += 1
+
+    async def read(self) -> bytes:
+        """The next message; raises ConnectionClosed where none comes any more."""
+        message = await self.recv(decode=False)
+        self.unread -= 1
+        return message
+
+
 class _Connect(connect):
     def process_redirect(self, exc: Exception) -> Exception | str:
         return exc
 
 
-async def open_socket(url: str, token: str | None, timeout_s: float) -> ClientConnection:
+async def open_socket(url: str, token: str | None, timeout_s: float) -> UpstreamSocket:
     """Connect to a server's ``/ws``.
 
     Args:
@@ -55,19 +79,21 @@ async def open_socket(url: str, token: str | None, timeout_s: float) -> ClientCo
         EnvironmentFailed: There is no such server, or it refuses.
     """
     try:
-        return await _Connect(
+        socket = await _Connect(
             f"{url.replace('http', 'ws', 1)}/ws",
             additional_headers=_headers(token),
             proxy=None if is_loopback(url) else True,
             open_timeout=timeout_s,
             compression=None,
             max_size=MAX_MESSAGE_BYTES,
+            create_connection=UpstreamSocket,
         )
     except InvalidStatus as exc:
         status = exc.response.status_code
         raise EnvironmentFailed(f"the environment's server refuses the connection: HTTP {status}") from None
     except (OSError, WebSocketException) as exc:
         raise EnvironmentFailed(f"the environment's server cannot be reached: {type(exc).__name__}") from exc
+    return cast("UpstreamSocket", socket)
 
 
 async def wait_until_ready(url: str, token: str | None, seconds: float) -> None:

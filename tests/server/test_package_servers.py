@@ -2,10 +2,11 @@
 
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
-import time
+import termios
 from urllib.error import HTTPError
 
 import pytest
@@ -44,11 +45,11 @@ def command(installed):
     """``command("run", ...)``: the command in a process of its own, with the package on its path."""
     started = []
 
-    def start(*words, path=installed):
+    def start(*words, path=installed, stderr=subprocess.PIPE):
         process = subprocess.Popen(
             [sys.executable, "-m", "openenv_tasksets.cli", *map(str, words)],
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=stderr,
             text=True,
             env={**os.environ, "PYTHONPATH": str(path)},
         )
@@ -179,13 +180,19 @@ def test_it_ends_with_tasksets_serve(openenv, command, folder, how):
     await_end(pid)
 
 
-def test_ctrl_c_ends_the_wait_for_one_that_starts(command, folder, tmp_path):
+def test_who_waits_for_one_that_starts_is_shown_it_and_may_end_it(command, folder, tmp_path):
     install_app(tmp_path, "import time\ntime.sleep(600)")
-    serving = command("serve", folder, "--port", "0", path=tmp_path)
-    while not (started := processes_with(str(tmp_path / "riddles"))):
-        assert serving.poll() is None, serving.stderr.read()
-        time.sleep(0.02)
-    serving.send_signal(signal.SIGINT)
-    # Sooner than the server would be given up.
-    assert serving.wait(60) == 130
+    terminal, its_end = pty.openpty()
+    termios.tcsetwinsize(its_end, (24, 80))
+    with open(terminal, "rb", buffering=0) as screen:
+        serving = command("serve", folder, "--port", "0", path=tmp_path, stderr=its_end)
+        os.close(its_end)
+        seen = b""
+        while b"riddles: starting openenv-riddles 1.2" not in seen:
+            seen += screen.read(1000)
+        started = processes_with(str(tmp_path / "riddles"))
+        serving.send_signal(signal.SIGINT)
+        # Sooner than the server would be given up.
+        assert serving.wait(60) == 130
+    assert started
     await_end(*started)

@@ -111,3 +111,35 @@ def test_whatever_happens_slots_add_up(events, limit, line_limit):
         await settled()
 
     asyncio.run(run())
+
+
+async def test_a_slot_that_is_about_to_be_free_is_waited_for_without_a_line_too():
+    slots = Slots(1, line_seconds=60)
+    await slots.take()
+    slots.freeing += 1
+    waiting = asyncio.create_task(slots.take())
+    await settled()
+    assert slots.waiting == 1
+    with pytest.raises(CapacityReached):
+        await slots.take()
+    slots.freeing -= 1
+    slots.give_back()
+    await waiting
+    assert slots.taken == 1
+
+
+async def test_where_there_is_less_room_than_thought_slots_are_not_handed_on_until_it_fits():
+    slots = Slots(3, line_limit=1, line_seconds=60)
+    for _ in range(3):
+        await slots.take()
+    slots.narrow(2)
+    slots.narrow(5)
+    assert (slots.limit, slots.full) == (2, True)
+    waiting = asyncio.create_task(slots.take())
+    await settled()
+    slots.give_back()
+    await settled()
+    assert (slots.taken, slots.waiting) == (2, 1)
+    slots.give_back()
+    await waiting
+    assert (slots.taken, slots.waiting) == (2, 0)
