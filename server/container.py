@@ -63,7 +63,7 @@ class Container:
         Raises:
             EnvironmentFailed: It could not be started.
         """
-        return self._url or await asyncio.to_thread(self._start)
+        return await asyncio.to_thread(self._start) if self._url is None else self._url
 
     def check(self, declared: EnvironmentDeclaration, consent: Consent) -> None:
         """Refuse the image, and every secret, that the user has not agreed to."""

@@ -68,9 +68,6 @@ class EnvironmentType:
         made: Environment = self.cls(**self.arguments)
         return made
 
-    def stop(self) -> None:
-        """Nothing was started."""
-
     @property
     def inline(self) -> bool:
         """Whether every call is a plain one on the event loop, so that nothing is ever waited for."""

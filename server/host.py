@@ -120,7 +120,8 @@ class Host:
             if isinstance(self.kind, RemoteEnvironment):
                 self._check_server(self.kind)
         except BaseException:
-            self.kind.stop()
+            if isinstance(self.kind, RemoteEnvironment):
+                self.kind.stop()
             raise
 
     def _kind(
@@ -206,7 +207,8 @@ class Host:
     async def close(self) -> None:
         """End every session, and what was started to have the environment."""
         await self.sessions.close()
-        await asyncio.to_thread(self.kind.stop)
+        if isinstance(self.kind, RemoteEnvironment):
+            await asyncio.to_thread(self.kind.stop)
 
     async def release(self, session: Session) -> None:
         """Close a session of ``open_session`` and free its slot."""

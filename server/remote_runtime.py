@@ -1,11 +1,11 @@
 """An environment that runs behind OpenEnv's API somewhere else: at a URL, which may change when it is restarted."""
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable, Coroutine, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 from openenv_tasksets.consent import Consent
@@ -30,6 +30,7 @@ _HANDOVER_SECONDS = 2.0
 _LOOK_SECONDS = 0.2
 _FIRST_PAUSE_S = 0.02
 _LONGEST_PAUSE_S = 0.5
+_LONGEST_NAME = 100
 _TOOL_ACTIONS = ("Action", "CallToolAction", "ListToolsAction")
 """Titles of the action schemas whose step() takes OpenEnv's actions to list and to call tools."""
 _TAKES_ANYTHING = Accepts(frozenset(("seed", "episode_id")), any_name=True, required=frozenset())
@@ -126,7 +127,7 @@ class RemoteRuntime:
             runtime=self,
             consent=consent,
             id=environment_id,
-            name=name if isinstance(name, str) and name else environment_id,
+            name=name[:_LONGEST_NAME] if isinstance(name, str) and name else environment_id,
             action=action,
             observation=_type(schema, "observation"),
             reset_observation=_type(schema, "reset_observation" if "reset_observation" in schema else "observation"),
@@ -261,25 +262,23 @@ class FixedAddress:
 
 
 def wait_for(work: Coroutine[Any, Any, Result]) -> Result:
-    """Run a coroutine to its end, whether or not this thread has an event loop that runs. Blocks; Ctrl+C cancels it."""
-    begun: Future[Callable[[], object]] = Future()
+    """Run a coroutine to its end, whether or not this thread has an event loop that runs. Blocks.
 
-    async def cancellable() -> Result:
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - for the type checker
-        begun.set_result(partial(asyncio.get_running_loop().call_soon_threadsafe, task.cancel))
-        return await work
+    Ctrl+C ends the wait at once; what still runs then does not keep the process alive.
+    """
+    done: Future[Result] = Future()
 
-    with ThreadPoolExecutor(1) as thread:
-        running = thread.submit(asyncio.run, cancellable())
+    def run() -> None:
         try:
-            # Python may sleep through a signal that comes as it falls asleep: not for long.
-            while wait([running], _LOOK_SECONDS).not_done:
-                pass
-            return running.result()
-        except KeyboardInterrupt:
-            begun.result()()
-            raise
+            done.set_result(asyncio.run(work))
+        except BaseException as exc:  # noqa: BLE001 - handed to whoever waits
+            done.set_exception(exc)
+
+    threading.Thread(target=run, name="remote runtime", daemon=True).start()
+    # Python may sleep through a signal that comes as it falls asleep: not for long.
+    while wait([done], _LOOK_SECONDS).not_done:
+        pass
+    return done.result()
 
 
 def _type(schemas: Mapping[str, Any], name: str) -> WireType:

@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 MAX_MESSAGE_BYTES = 100 * 2**20
 """The largest answer: what OpenEnv's own clients take."""
 _MAX_BODY_BYTES = 16 * 2**20
-_ASK_SECONDS = 30.0
+_ASK_SECONDS = 10.0
 _FIRST_PAUSE_S = 0.25
 _LONGEST_PAUSE_S = 5.0
 _FINAL = frozenset((401, 403, 404))

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import termios
+import time
 from urllib.error import HTTPError
 
 import pytest
@@ -190,9 +191,9 @@ def test_who_waits_for_one_that_starts_is_shown_it_and_may_end_it(command, folde
         seen = b""
         while b"riddles: starting openenv-riddles 1.2" not in seen:
             seen += screen.read(1000)
-        started = processes_with(str(tmp_path / "riddles"))
+        while not (started := processes_with(str(tmp_path / "riddles"))):
+            time.sleep(0.02)
         serving.send_signal(signal.SIGINT)
         # Sooner than the server would be given up.
         assert serving.wait(60) == 130
-    assert started
     await_end(*started)

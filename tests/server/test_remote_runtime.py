@@ -2,10 +2,13 @@
 
 import json
 import logging
+import signal
+import subprocess
+import sys
 import threading
 
 import pytest
-from asking import ask, open_session
+from asking import ask, eventually, open_session
 from odd_upstream import SCHEMAS, OddUpstream, honest
 
 from openenv_tasksets.consent import Consent
@@ -205,3 +208,22 @@ def test_a_host_is_made_also_where_an_event_loop_runs(odd, quiz_taskset):
 def test_sessions_are_as_many_as_asked_for_at_most(odd, quiz_taskset):
     host = Host(quiz_taskset, RemoteRuntime(odd.url), settings=HostSettings(max_sessions=3))
     assert host.max_sessions == 3
+
+
+def test_ctrl_c_ends_the_wait_for_a_sleeping_server_at_once(odd):
+    odd.pages["/health"] = (503, SLEEPING)
+    program = (
+        "from openenv_tasksets.declaration import Declaration\n"
+        "from openenv_tasksets.server.host import Host\n"
+        "from openenv_tasksets.server.remote_runtime import RemoteRuntime\n"
+        "from openenv_tasksets.taskset import Taskset\n"
+        "environment = {'id': 'quiz', 'task': {'reset': {'a': 'a'}}, 'frameworks': {'openenv': {'space_id': 'a/b'}}}\n"
+        "declared = Declaration.model_validate({'spec_version': 'hf-rl-env-0.1', 'environments': [environment]})\n"
+        f"Host(Taskset.from_rows([{{'a': 1}}], declared), RemoteRuntime({odd.url!r}, wait_seconds=600))\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE, text=True)
+    with process:
+        assert eventually(lambda: bool(odd.headers), 60)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert err.rstrip().endswith("KeyboardInterrupt")
