@@ -68,7 +68,15 @@ class WireError:
 
 
 _TOLD_OVER_HTTP = frozenset(
-    ("SESSION_ERROR", "UNAUTHENTICATED", "ACCESS_DENIED", "CAPACITY_REACHED", "SERVER_STOPPING", "RATE_EXCEEDED")
+    (
+        "SESSION_ERROR",
+        "UNAUTHENTICATED",
+        "ACCESS_DENIED",
+        "CAPACITY_REACHED",
+        "SERVER_STOPPING",
+        "RATE_EXCEEDED",
+        "UPSTREAM_LOST",
+    )
 )
 _TABLE: dict[type[BaseException], tuple[str, int]] = {
     SplitNotFound: ("VALIDATION_ERROR", 404),

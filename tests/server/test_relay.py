@@ -217,6 +217,15 @@ def test_an_episode_ends_with_its_connection_and_another_has_a_new_one(relay):
         assert again == f"connection {number + 1}"
 
 
+def test_a_lost_connection_is_a_bad_gateway_over_http(relay):
+    with OddUpstream(dying).serving() as odd, relay(odd.url) as ours, httpx.Client(base_url=ours, timeout=30) as http:
+        session = {"X-Session-Id": http.post("/reset", json={"index": 0}).headers["X-Session-Id"]}
+        lost = http.post("/step", json={"action": {"answer": "die"}}, headers=session)
+        assert (lost.status_code, lost.json()["code"]) == (502, "UPSTREAM_LOST")
+        assert http.post("/step", json={"action": {"answer": "x"}}, headers=session).status_code == 409
+        assert http.post("/reset", json={"index": 0}, headers=session).status_code == 200
+
+
 def test_a_server_that_ends_between_calls_is_noticed_by_the_next_step(openenv, quiz_environment, relay):
     with ExitStack() as upstream:
         url = upstream.enter_context(OpenEnvServer(openenv).serve(quiz_environment, max_sessions=4))
