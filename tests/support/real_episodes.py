@@ -9,6 +9,7 @@ from typing import Any
 
 from openenv_tasksets.policy import text_field
 from openenv_tasksets.server.app import create_app
+from openenv_tasksets.server.environment_type import EnvironmentType
 from openenv_tasksets.server.host import Host, HostSettings
 from openenv_tasksets.taskset import Taskset
 
@@ -50,8 +51,6 @@ def playing(serve: Any, openenv: Any, taskset: Taskset, environment: type[Any]) 
 
 def by_policy(environment: type[Any], policy: Callable[[dict[str, Any]], Any]) -> Act:
     """What an example's policy does."""
-    from openenv_tasksets.server.environment_type import EnvironmentType
-
     field = text_field(EnvironmentType.of(environment).action.schema)
 
     def act(index: int, taken: int, observation: Any) -> dict[str, Any]:
