@@ -10,6 +10,9 @@ from typing import Any, cast
 import msgspec
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
+from openenv_tasksets.server.eager_http import EagerHttp
+from openenv_tasksets.server.fast_http import FastHttp
+
 DEFAULT_MAX_CONNECTIONS = 4096
 _REFUSED_SECONDS = 1.0
 _PHRASES = {408: "Request Timeout", 431: "Request Header Fields Too Large", 503: "Service Unavailable"}
@@ -32,9 +35,15 @@ class ConnectionLimits:
     header_bytes: int = 2**16
 
 
-def limited_http(limits: ConnectionLimits) -> type[asyncio.Protocol]:
-    """The class to give to uvicorn as ``http``."""
-    return cast("type[asyncio.Protocol]", type("LimitedHttp", (_LimitedHttp, AutoHTTPProtocol), {"limits": limits}))
+def limited_http(limits: ConnectionLimits, entrance: FastHttp | None = None) -> type[asyncio.Protocol]:
+    """The class to give to uvicorn as ``http``.
+
+    Args:
+        limits: Of its connections.
+        entrance: As in ``EagerHttp``.
+    """
+    members = {"limits": limits, "entrance": entrance}
+    return cast("type[asyncio.Protocol]", type("LimitedHttp", (_LimitedHttp, EagerHttp, AutoHTTPProtocol), members))
 
 
 class _LimitedHttp(asyncio.Protocol):
@@ -69,8 +78,13 @@ class _LimitedHttp(asyncio.Protocol):
         if self._refused:
             self.transport.close()
             return
+        before = self.cycle
         super().data_received(data)
         if self.transport.is_closing() or self.transport.get_protocol() is not self:
+            self._await("")
+        elif self.cycle is not before and self.cycle.response_complete:
+            # Answered at once: the next request has yet to begin.
+            self._header_size = 0
             self._await("")
         elif self.cycle is None or self.cycle.response_complete:
             self._header_size += len(data)

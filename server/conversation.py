@@ -115,17 +115,17 @@ def _refused(channel: Channel, exc: Exception) -> Refused:
     return Refused(channel.error(data), code)
 
 
-def answer_at_once(channel: Channel, session: Session, payload: bytes) -> bytes | Coroutine[Any, Any, bytes | None]:
-    """The frame that answers the bytes of a text frame, or what is left to await for it, as from ``answer``.
+def answer_at_once(channel: Channel, session: Session, text: str | bytes) -> bytes | Coroutine[Any, Any, bytes | None]:
+    """The frame that answers a text frame, or what is left to await for it, as from ``answer``.
 
     For sessions that are ``inline``: a plain reset or step of theirs takes no coroutine and no task.
 
     Raises:
         UnicodeDecodeError: The bytes are no text.
     """
-    call = read_call(payload) if session.rate is None and len(payload) <= MAX_FRAME_BYTES else None
+    call = read_call(text) if session.rate is None and len(text) <= MAX_FRAME_BYTES else None
     if call is None or channel.rpc_only or channel.visits:
-        return answer(channel, session, payload.decode())
+        return answer(channel, session, text if isinstance(text, str) else text.decode())
     try:
         came_to = session.step_at_once(call.data) if call.type == "step" else session.reset_at_once(call.data)
         if not isinstance(came_to, Outcome):

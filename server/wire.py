@@ -47,12 +47,12 @@ class Call(msgspec.Struct, forbid_unknown_fields=True):
     data: dict[str, Any]
 
 
-def read_call(payload: bytes) -> Call | None:
+def read_call(text: str | bytes) -> Call | None:
     """The frame, if it is plainly a reset or a step; None is for ``read_frame``, which says what it is else."""
-    if len(payload) > _LONG and _brackets(payload) > MAX_DEPTH:
+    if len(text) > _LONG and _brackets(text) > MAX_DEPTH:
         return None
     try:
-        return _decode_call(payload)
+        return _decode_call(text)
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return None
 
