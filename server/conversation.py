@@ -130,7 +130,7 @@ def answer_at_once(channel: Channel, session: Session, text: str | bytes) -> byt
         came_to = session.step_at_once(call.data) if call.type == "step" else session.reset_at_once(call.data)
         if not isinstance(came_to, Outcome):
             return _awaited(session, came_to)
-        return write_frame("observation", came_to.to_wire())
+        return encode_json({"type": "observation", "data": came_to.to_wire()})
     except Exception as exc:  # noqa: BLE001 - told, and logged where nobody foresaw it
         return _told(session, exc)
 

@@ -262,7 +262,11 @@ class EpisodeProtocol(asyncio.Protocol):
         is_next = self._turn is None and self._answering is None and self._writable and not self._waiting
         try:
             if is_text and is_next and session is not None and session.inline and channel is not None:
-                self._settle(answer_at_once(channel, session, payload), session, channel)
+                reply = answer_at_once(channel, session, payload)
+                if isinstance(reply, bytes):
+                    self._send(reply)
+                else:
+                    self._settle(reply, session, channel)
                 return
             message = payload.decode() if is_text else payload
         except UnicodeDecodeError:
@@ -293,13 +297,9 @@ class EpisodeProtocol(asyncio.Protocol):
             self._settle(answer(channel, session, self._waiting.popleft()), session, channel)
         self._pace()
 
-    def _settle(self, answer: bytes | Coroutine[Any, Any, bytes | None], session: Session, channel: Channel) -> None:
-        """Send an answer, now or once it is there."""
-        if type(answer) is bytes:
-            self._send(answer)
-            return
+    def _settle(self, work: Coroutine[Any, Any, bytes | None], session: Session, channel: Channel) -> None:
+        """Send what the work of answering gives, once it is there."""
         run = channel.host.sessions.run
-        work = cast("Coroutine[Any, Any, bytes | None]", answer)
         reply = run_eagerly(work, run) if session.inline else run(work)
         if isinstance(reply, asyncio.Task):
             self._answering = reply

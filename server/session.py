@@ -69,6 +69,7 @@ class Session:
         "_last",
         "_lifecycle",
         "_limits",
+        "_may_be_late",
         "_reward",
         "_runtime",
         "_select",
@@ -111,6 +112,8 @@ class Session:
         self._lifecycle = Lifecycle(limits)
         self._turn = asyncio.Lock()
         self._episode: Episode | None = None
+        # Only an action that comes too late is answered with it.
+        self._may_be_late = limits.episode_seconds is not None
         self._last: Outcome | None = None
         self._reward: float | None = None
         self._tool_used = False
@@ -179,7 +182,7 @@ class Session:
         self._lifecycle.lost()
 
     def _began(self, episode: Episode, outcome: Outcome, asked_at: float) -> Outcome:
-        self._episode, self._last = episode, outcome
+        self._episode, self._last = episode, outcome if self._may_be_late else None
         self._reward, self._tool_used = None, False
         self._lifecycle.began(self.used_at, done=outcome.done)
         self.counts.resets.add(self.used_at - asked_at)
@@ -251,7 +254,8 @@ class Session:
             self.counts.finished += 1
             if listened():
                 self._tell_ended(outcome)
-        self._last = outcome
+        if self._may_be_late:
+            self._last = outcome
         return outcome
 
     async def use_tool(self, action: Mapping[str, Any]) -> Outcome:

@@ -210,7 +210,7 @@ def read(choice: Choice, tasks: Selectable, accepted: Accepts, *, strict: bool =
         arguments["seed"] = _own_seed(choice.given_seed, task.id, choice.epoch)
     if LABEL in (accepted.required if label is None else accepted):
         arguments[LABEL] = label
-    arguments.update(bound)
+    arguments = {**arguments, **bound} if arguments else bound
     left_out = tuple(sorted(ignored)) if ignored else ()
     return Episode(task, choice.position, choice.epoch, label, arguments, left_out, choice.given_seed)
 
