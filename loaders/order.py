@@ -28,6 +28,7 @@ may work out the rest.
 import hashlib
 import math
 import struct
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
@@ -48,7 +49,9 @@ POSITIONS = range(MAX_POSITION + 1)
 
 _EXACT_SIZE = 32
 _ROUNDS = 12
-_AHEAD = 256
+_BLOCK = 256
+_MOST_BLOCKS = 1024
+_NEAR = 64
 _MASK = 2**64 - 1
 _MULTIPLIER_1 = 0xBF58476D1CE4E5B9
 _MULTIPLIER_2 = 0x94D049BB133111EB
@@ -155,8 +158,11 @@ class Order:
         self._in_order = kind == "sequential" or self.size == 1
         # Each is replaced as a whole: threads see an old pair or a new one, never half of each.
         self._recent: tuple[int, Permutation] | None = None
-        self._ahead: tuple[int, list[int]] = (0, [])
-        self._last = -2
+        # Indices around positions where somebody walks, by position // _BLOCK; those used before the last _MOST_BLOCKS
+        # new ones are forgotten. Two threads may work one out twice.
+        self._blocks: dict[int, array[int]] = {}
+        self._older_blocks: dict[int, array[int]] = {}
+        self._alone: dict[int, int] = {}
 
     @property
     def stop(self) -> int:
@@ -170,21 +176,32 @@ class Order:
             TypeError: ``position`` is not an integer.
             ValueError: ``position`` is out of range.
         """
-        position = whole("position", position, POSITIONS)
+        if type(position) is not int or not 0 <= position <= MAX_POSITION:
+            position = whole("position", position, POSITIONS)
         epoch, place = divmod(position, self.size)
         if self._in_order:
             return epoch, place
-        start, indices = self._ahead
-        if 0 <= position - start < len(indices):
-            return epoch, indices[position - start]
-        if position != self._last + 1:
-            self._last = position
-            return epoch, self._permutation(epoch)(place)
-        # Whoever walks on will do so again: a batch costs little more than one.
-        indices = self.batch(range(position, min(position + _AHEAD, MAX_POSITION + 1))).tolist()
-        self._ahead = (position, indices)
-        self._last = position + len(indices) - 1
-        return epoch, indices[0]
+        block = self._blocks.get(position // _BLOCK) or self._walked(position)
+        return epoch, self._permutation(epoch)(place) if block is None else block[position % _BLOCK]
+
+    def _walked(self, position: int) -> "array[int] | None":
+        """The indices of the block around a position, if somebody walks there; None for a position by itself."""
+        number = position // _BLOCK
+        block = self._older_blocks.get(number)
+        if block is None:
+            before = self._alone.pop(number, position)
+            if not (0 < position - before <= _NEAR or number - 1 in self._blocks):
+                if len(self._alone) >= _MOST_BLOCKS:
+                    self._alone = {}
+                self._alone[number] = position
+                return None
+            # Whoever walks on will do so again: a batch costs little more than a few.
+            start = number * _BLOCK
+            block = array("q", self.batch(range(start, start + _BLOCK)).tobytes())
+        if len(self._blocks) >= _MOST_BLOCKS:
+            self._older_blocks, self._blocks = self._blocks, {}
+        self._blocks[number] = block
+        return block
 
     def index(self, position: int) -> int:
         """The index at a position in [0, 2**63); raises as ``locate`` does."""

@@ -5,12 +5,13 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import get_args
 
-from fastapi import FastAPI, WebSocket
+from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocket
 
 from openenv_tasksets.declaration import RESERVED_IDS
 from openenv_tasksets.loaders.errors import TasksetError
@@ -53,7 +54,7 @@ def create_app(hosts: Sequence[Host], *, mode: Mode = "simulation", gate: Gate |
     root.include_router(task_api(by_id))
     _add_metrics(root, hosts)
     if len(hosts) == 1:
-        _add_environment(root, hosts[0], mode, root.gate)
+        root.include_router(http_routes(hosts[0], mode, root.gate))
     else:
 
         @root.get("/health", tags=["Health"])
@@ -64,7 +65,7 @@ def create_app(hosts: Sequence[Host], *, mode: Mode = "simulation", gate: Gate |
         prefixed = FastAPI(title=f"{_TITLE}: {host.id}", version=_VERSION)
         _add_handlers(prefixed)
         prefixed.include_router(task_api({host.id: host}))
-        _add_environment(prefixed, host, mode, root.gate)
+        prefixed.include_router(http_routes(host, mode, root.gate))
         root.mount(f"/{host.id}", prefixed)
     return root
 
@@ -75,6 +76,8 @@ class Application(FastAPI):
     Attributes:
         hosts: By the path before their routes; the root's is empty.
         gate: Who may come in.
+        entrance: What answers HTTP before the framework; None where pages of other origins may ask, whose browsers
+            need more headers than it writes.
     """
 
     def __init__(self, hosts: Sequence[Host], mode: Mode, gate: Gate) -> None:
@@ -87,9 +90,11 @@ class Application(FastAPI):
         mcp_of = {host.id: McpHttp(host) for host in hosts}
         self.mcp = {path: mcp_of[host.id] for path, host in self.hosts.items()}
         episodes = {path: HttpEpisodes(host) for path, host in self.hosts.items()}
-        self._http: ASGIApp = FastHttp(
+        entrance = FastHttp(
             super().__call__, gate, episodes if mode == "simulation" else {}, self.mcp, prefixes=self.hosts
         )
+        self._http: ASGIApp = entrance
+        self.entrance = None if gate.origins else entrance
         if gate.origins:
             self._http = CORSMiddleware(
                 self._http,
@@ -108,15 +113,23 @@ class Application(FastAPI):
         if scope["type"] == "http":
             await self._http(scope, receive, send)
             return
-        if scope["type"] == "websocket":
-            try:
-                scope["caller"] = self.gate.admit_websocket(Headers(scope=scope).getlist)
-            except AccessDenied as exc:
-                error = wire_error(exc)
-                refused = json_response(error.http_body(), error.status, error.http_headers())
-                await WebSocket(scope, receive, send).send_denial_response(refused)
-                return
-        await super().__call__(scope, receive, send)
+        if scope["type"] != "websocket":
+            await super().__call__(scope, receive, send)
+            return
+        try:
+            caller = self.gate.admit_websocket(Headers(scope=scope).getlist)
+        except AccessDenied as exc:
+            error = wire_error(exc)
+            refused = json_response(error.http_body(), error.status, error.http_headers())
+            await WebSocket(scope, receive, send).send_denial_response(refused)
+            return
+        # No route of the framework's: it would keep 20 KiB a connection, and cost at every frame.
+        prefix, _, route = scope["path"].removeprefix(scope.get("root_path", "")).rpartition("/")
+        host = self.hosts.get(prefix) if route in ("ws", "mcp") else None
+        if host is None:
+            await super().__call__(scope, receive, send)
+            return
+        await serve_websocket(scope, receive, send, Channel(host, self.gate, caller, rpc_only=route == "mcp"))
 
 
 @asynccontextmanager
@@ -124,18 +137,6 @@ async def _until_closed(app: "Application") -> AsyncIterator[None]:
     yield
     await asyncio.gather(*(mcp.close() for mcp in set(app.mcp.values())))
     await asyncio.gather(*(host.close() for host in set(app.hosts.values())))
-
-
-def _add_environment(app: FastAPI, host: Host, mode: Mode, gate: Gate) -> None:
-    app.include_router(http_routes(host, mode, gate))
-
-    @app.websocket("/ws")
-    async def episodes(websocket: WebSocket) -> None:
-        await serve_websocket(websocket, Channel(host, gate, websocket.scope["caller"]))
-
-    @app.websocket("/mcp")
-    async def tools(websocket: WebSocket) -> None:
-        await serve_websocket(websocket, Channel(host, gate, websocket.scope["caller"], rpc_only=True))
 
 
 def _add_metrics(app: FastAPI, hosts: Sequence[Host]) -> None:

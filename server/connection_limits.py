@@ -11,6 +11,9 @@ from typing import Any, cast
 import msgspec
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
+from openenv_tasksets.server.eager_http import EagerHttp
+from openenv_tasksets.server.fast_http import FastHttp
+
 DEFAULT_MAX_CONNECTIONS = 4096
 DEFAULT_HEADER_SECONDS = 10.0
 DEFAULT_REQUEST_SECONDS = 60.0
@@ -37,10 +40,15 @@ class ConnectionLimits:
     header_bytes: int = 2**16
 
 
-def limited_http(limits: ConnectionLimits) -> type[asyncio.Protocol]:
-    """The class to give to uvicorn as ``http``."""
-    members = {"limits": limits, "of_addresses": Counter()}
-    return cast("type[asyncio.Protocol]", type("LimitedHttp", (_LimitedHttp, AutoHTTPProtocol), members))
+def limited_http(limits: ConnectionLimits, entrance: FastHttp | None = None) -> type[asyncio.Protocol]:
+    """The class to give to uvicorn as ``http``.
+
+    Args:
+        limits: Of its connections.
+        entrance: As in ``EagerHttp``.
+    """
+    members = {"limits": limits, "of_addresses": Counter(), "entrance": entrance}
+    return cast("type[asyncio.Protocol]", type("LimitedHttp", (_LimitedHttp, EagerHttp, AutoHTTPProtocol), members))
 
 
 class _LimitedHttp(asyncio.Protocol):
@@ -86,10 +94,15 @@ class _LimitedHttp(asyncio.Protocol):
         if self._refused:
             self.transport.close()
             return
+        before = self.cycle
         super().data_received(data)
         if self.transport.is_closing() or self.transport.get_protocol() is not self:
             self._await("")
             self._follow(self.transport.get_protocol())
+        elif self.cycle is not before and self.cycle.response_complete:
+            # Answered at once: the next request has yet to begin.
+            self._header_size = 0
+            self._await("")
         elif self.cycle is None or self.cycle.response_complete:
             self._header_size += len(data)
             self._await("headers")

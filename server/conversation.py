@@ -1,5 +1,6 @@
 """One client's frames and their answers, whatever carries them."""
 
+from collections.abc import Awaitable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,11 +11,12 @@ from openenv_tasksets.server.gate import Gate
 from openenv_tasksets.server.host import Host
 from openenv_tasksets.server.json_rpc import SERVER_ERROR, RpcError, failure, request_id_of
 from openenv_tasksets.server.openenv_rpc import RpcContext, answer_rpc
+from openenv_tasksets.server.outcome import Outcome
 from openenv_tasksets.server.rate_limit import RateExceeded
 from openenv_tasksets.server.session import Session, SessionEnded
 from openenv_tasksets.server.sessions import ServerStopping, Tell
 from openenv_tasksets.server.slots import CapacityReached
-from openenv_tasksets.server.wire import FrameError, decode_json, encode_json, read_frame, write_frame
+from openenv_tasksets.server.wire import FrameError, decode_json, encode_json, read_call, read_frame, write_frame
 
 MAX_FRAME_BYTES = 16 * 2**20
 """The largest frame that is answered as what it asks: bytes, or characters of a text."""
@@ -113,6 +115,41 @@ def _refused(channel: Channel, exc: Exception) -> Refused:
     return Refused(channel.error(data), code)
 
 
+def answer_at_once(channel: Channel, session: Session, text: str | bytes) -> bytes | Coroutine[Any, Any, bytes | None]:
+    """The frame that answers a text frame, or what is left to await for it, as from ``answer``.
+
+    For sessions that are ``inline``: a plain reset or step of theirs takes no coroutine and no task.
+
+    Raises:
+        UnicodeDecodeError: The bytes are no text.
+    """
+    call = read_call(text) if session.rate is None and len(text) <= MAX_FRAME_BYTES else None
+    if call is None or channel.rpc_only or channel.visits:
+        return answer(channel, session, text if isinstance(text, str) else text.decode())
+    try:
+        came_to = session.step_at_once(call.data) if call.type == "step" else session.reset_at_once(call.data)
+        if not isinstance(came_to, Outcome):
+            return _awaited(session, came_to)
+        return encode_json({"type": "observation", "data": came_to.to_wire()})
+    except Exception as exc:  # noqa: BLE001 - told, and logged where nobody foresaw it
+        return _told(session, exc)
+
+
+async def _awaited(session: Session, outcome: Awaitable[Outcome]) -> bytes:
+    try:
+        return write_frame("observation", (await outcome).to_wire())
+    except Exception as exc:  # noqa: BLE001 - as above
+        return _told(session, exc)
+
+
+def _told(session: Session, exc: Exception) -> bytes:
+    """The frame that tells of an error, which is counted."""
+    data = exc.data if isinstance(exc, FrameError) else wire_error(exc).frame_data()
+    session.touch()
+    session.counts.error(data["code"], session.id, data.get("error_id"))
+    return write_frame("error", data)
+
+
 async def answer(channel: Channel, session: Session, frame: str | bytes) -> bytes | None:
     """The frame that answers a frame; None where the client asks to close the connection.
 
@@ -136,13 +173,8 @@ async def answer(channel: Channel, session: Session, frame: str | bytes) -> byte
             return write_frame("state", await session.state())
         session.touch()
         return write_frame("mcp", await answer_rpc(data, _context(channel, session))) if kind == "mcp" else None
-    except FrameError as exc:
-        data = exc.data
     except Exception as exc:  # noqa: BLE001 - told, and logged where nobody foresaw it
-        data = wire_error(exc).frame_data()
-    session.touch()
-    session.counts.error(data["code"], session.id, data.get("error_id"))
-    return write_frame("error", data)
+        return _told(session, exc)
 
 
 async def _answer_rpc(channel: Channel, session: Session, frame: str | bytes) -> bytes:

@@ -29,8 +29,11 @@ class failures:
         return None
 
     def __exit__(self, _type: object, exc: BaseException | None, _traceback: object) -> None:
-        if exc is None:
-            return
+        if exc is not None:
+            self.convert(exc)
+
+    def convert(self, exc: BaseException) -> None:
+        """Raise EnvironmentFailed for an exception of the environment's; return for one that stays what it is."""
         if isinstance(exc, Exception | SystemExit) and not isinstance(exc, TasksetError):
             raise self._failed(exc) from exc
         if isinstance(exc, asyncio.CancelledError) and not _cancelled():

@@ -3,7 +3,7 @@
 Whatever is unusual, a mistake above all, is left to the application's own routes, which say what is wrong.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -54,6 +54,10 @@ class FastHttp:
             self._handlers["POST", f"{prefix}/reset"] = _reset(each)
             self._handlers["POST", f"{prefix}/step"] = _step(each)
             self._handlers["GET", f"{prefix}/state"] = _state(each)
+        inline = tuple(f"{prefix}/" for prefix, each in episodes.items() if each.inline)
+        self._inline = {
+            key: handle for key, handle in self._handlers.items() if key[1].rpartition("/")[0] + "/" in inline
+        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -63,11 +67,11 @@ class FastHttp:
             if caller is not TRAINER:
                 check(caller, http_deed(scope["method"], self._below(scope["path"])))
         except AccessDenied as exc:
-            await _send(send, error_answer(exc))
+            await send_answer(send, error_answer(exc))
             return
         scope["caller"] = caller
         if head.size > MAX_BODY_BYTES:
-            await _send(send, _too_large())
+            await send_answer(send, _too_large())
         elif scope["path"] in self._mcp and speaks_mcp(scope["method"], head.get(b"accept"), head.of_mcp):
             await self._mcp[scope["path"]](scope, receive, send)
         else:
@@ -80,22 +84,51 @@ class FastHttp:
             return
         body = await _read_body(receive)
         if body is None:
-            await _send(send, _too_large())
+            await send_answer(send, _too_large())
             return
         working = handle(body, head.session_id, receive, caller) if head.json or not body else None
         if working is None:
             await self._app(scope, _again(body, receive), send)
             return
+        answer = await _answer_of(working)
+        if answer is not None:
+            await send_answer(send, answer)
+
+    def work(self, scope: Scope, body: bytes, receive: Receive) -> Coroutine[Any, Any, Answer | None] | None:
+        """The work of answering a whole request of an inline environment; it may be run outside of any task.
+
+        Args:
+            scope: The request's.
+            body: All of it.
+            receive: As for an application; gives no body any more.
+
+        Returns:
+            What gives the answer, or None if the client is gone; None itself where the application must be called.
+        """
+        handle = self._inline.get((scope["method"], scope["path"]))
+        if handle is None or scope["query_string"] or len(body) > MAX_BODY_BYTES:
+            return None
+        head = _Head(scope["headers"])
         try:
-            answer = await working
-        except ClientGone:
-            return
-        except Exception as exc:  # noqa: BLE001 - told, and logged where nobody foresaw it
-            answer = error_answer(exc)
-        await _send(send, answer)
+            caller = self._gate.admit(*map(head.get, (b"authorization", b"origin", b"host")))
+        except AccessDenied:
+            return None
+        if caller is not TRAINER or not (head.json or not body):
+            return None
+        working = handle(body, head.session_id, receive, caller)
+        return None if working is None else _answer_of(working)
 
     def _below(self, path: str) -> str:
         return next((path.removeprefix(each) for each in self._prefixes if path.startswith(f"{each}/")), path)
+
+
+async def _answer_of(working: Awaitable[Answer]) -> Answer | None:
+    try:
+        return await working
+    except ClientGone:
+        return None
+    except Exception as exc:  # noqa: BLE001 - told, and logged where nobody foresaw it
+        return error_answer(exc)
 
 
 def _reset(episodes: HttpEpisodes) -> _Handle:
@@ -239,11 +272,7 @@ def _too_large() -> Answer:
     return Answer(msgspec.json.encode({"detail": _TOO_LARGE}), 413)
 
 
-async def _send(send: Send, answer: Answer) -> None:
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", b"%d" % len(answer.body)),
-        *((name.encode(), value.encode("latin-1", "replace")) for name, value in answer.headers.items()),
-    ]
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+async def send_answer(send: Send, answer: Answer) -> None:
+    """Write an answer to a request's ASGI channel."""
+    await send({"type": "http.response.start", "status": answer.status, "headers": answer.header_fields()})
     await send({"type": "http.response.body", "body": answer.body})

@@ -7,7 +7,7 @@ at one; handed to it, such a frame and its answer took 11 us, here 1 us.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, cast
 from urllib.parse import parse_qs, unquote
 
@@ -15,20 +15,20 @@ import uvicorn
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
 from websockets.frames import CloseCode, Frame, Opcode
-from websockets.http11 import Request, Response
+from websockets.http11 import Request
 from websockets.protocol import State
-from websockets.server import ServerProtocol
 from websockets.speedups import apply_mask
-from websockets.typing import Subprotocol
 
 from openenv_tasksets.server.access import AccessDenied
-from openenv_tasksets.server.conversation import HARD_LIMIT_BYTES, NORMAL, Channel, Refused, answer, begin
+from openenv_tasksets.server.conversation import HARD_LIMIT_BYTES as LIMIT
+from openenv_tasksets.server.conversation import NORMAL, Channel, Refused, answer, answer_at_once, begin
 from openenv_tasksets.server.eager import run_eagerly
-from openenv_tasksets.server.errors import wire_error
-from openenv_tasksets.server.gate import Gate, select_subprotocol
+from openenv_tasksets.server.gate import Gate
+from openenv_tasksets.server.handshake import refusal, server_protocol
 from openenv_tasksets.server.host import Host
 from openenv_tasksets.server.http_episode import SESSION_HEADER
 from openenv_tasksets.server.session import Session, new_session_id
+from openenv_tasksets.server.text_frame import text_frame
 
 INVALID_DATA = 1007
 KEEPALIVE_FAILED = 1011
@@ -52,7 +52,7 @@ class EpisodeProtocol(asyncio.Protocol):
         self._server_state = server_state
         self._app_state = app_state
         self._loop = asyncio.get_running_loop()
-        self._library = ServerProtocol(max_size=HARD_LIMIT_BYTES, select_subprotocol=_select_subprotocol)
+        self._library = server_protocol()
         self._channel: Channel | None = None
         self._session: Session | None = None
         self._opening: asyncio.Task[None] | None = None
@@ -64,6 +64,7 @@ class EpisodeProtocol(asyncio.Protocol):
         self._is_text = True
         self._writable = True
         self._reading = True
+        self._open_now = False
         self._lost = False
         self._heard = True
         self._timer: asyncio.TimerHandle | None = None
@@ -79,7 +80,7 @@ class EpisodeProtocol(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Bytes of any number of frames; the first ones are the upgrade request."""
         self._heard = True
-        if not self._is_open():
+        if not self._open_now:
             self._receive_unopened(data)
             return
         if self._buffer:
@@ -91,7 +92,7 @@ class EpisodeProtocol(asyncio.Protocol):
         taken = self._take_frames(data)
         if taken == len(data):
             return
-        if self._is_open():
+        if self._library.state is State.OPEN:
             self._buffer += data[taken:]
         else:
             self._receive_unopened(data[taken:])
@@ -154,7 +155,7 @@ class EpisodeProtocol(asyncio.Protocol):
         try:
             caller = self.gate.admit_websocket(request.headers.get_all)
         except AccessDenied as exc:
-            self._library.send_response(self._refusal(exc))
+            self._library.send_response(refusal(self._library, exc))
         else:
             channel = Channel(host, self.gate, caller, rpc_only=route == "mcp")
             response = self._library.accept(request)
@@ -162,7 +163,7 @@ class EpisodeProtocol(asyncio.Protocol):
                 response.headers[SESSION_HEADER] = new_id
             self._library.send_response(response)
         self._flush()
-        if self._library.state is not State.OPEN:
+        if not self._open_now:
             self._transport.close()
             return
         self._channel = channel
@@ -170,12 +171,6 @@ class EpisodeProtocol(asyncio.Protocol):
         beginning = self._begin(channel, new_id, wanted)
         opening = run_eagerly(beginning, host.sessions.run) if host.kind.inline else host.sessions.run(beginning)
         self._opening = opening if isinstance(opening, asyncio.Task) else None
-
-    def _refusal(self, exc: AccessDenied) -> Response:
-        error = wire_error(exc)
-        response = self._library.reject(error.status, error.message)
-        response.headers.update(error.http_headers())
-        return response
 
     def _hand_over(self, data: bytes) -> None:
         """To uvicorn's own class: this is no path of an environment."""
@@ -210,17 +205,20 @@ class EpisodeProtocol(asyncio.Protocol):
             await asyncio.wait([self._answering])
         await host.sessions.leave(session, broke=broke)
 
-    def _is_open(self) -> bool:
-        return self._library.state is State.OPEN
-
     # Frames in
 
     def _take_frames(self, data: bytes) -> int:
         """Take every whole frame; how many bytes that were."""
         at, size = 0, len(data)
         self._needed = 0
-        while size - at >= 2 and self._is_open():
+        while size - at >= 2 and self._open_now:
             first, second = data[at], data[at + 1]
+            end = at + second - 122
+            if first == 0x81 and 0x80 <= second < 0xFE and end <= size and self._fragments is None:
+                # A short one; all that follows would find the same.
+                self._receive_message(apply_mask(data[at + 6 : end], data[at + 2 : at + 6]), is_text=True)
+                at = end
+                continue
             head, length = 6, second & 0x7F
             if length >= 126:
                 head = 8 if length == 126 else 14
@@ -228,7 +226,7 @@ class EpisodeProtocol(asyncio.Protocol):
                     break
                 length = int.from_bytes(data[at + 2 : at + head - 4], "big")
             # What is wrong with a frame is seen in its first bytes, and the library's to say.
-            room = HARD_LIMIT_BYTES - (self._library.current_size or 0)
+            room = LIMIT - (self._library.current_size or 0)
             if length > room or second < 0x80 or (first & 0x08 and length > 125):
                 self._give_to_library(data[at:])
                 return size
@@ -260,7 +258,16 @@ class EpisodeProtocol(asyncio.Protocol):
             self._receive_message(payload, is_text=self._is_text)
 
     def _receive_message(self, payload: bytes, *, is_text: bool) -> None:
+        session, channel = self._session, self._channel
+        is_next = self._turn is None and self._answering is None and self._writable and not self._waiting
         try:
+            if is_text and is_next and session is not None and session.inline and channel is not None:
+                reply = answer_at_once(channel, session, payload)
+                if isinstance(reply, bytes):
+                    self._send(reply)
+                else:
+                    self._settle(reply, session, channel)
+                return
             message = payload.decode() if is_text else payload
         except UnicodeDecodeError:
             self._library.fail(INVALID_DATA, "a text frame is not UTF-8")
@@ -287,15 +294,18 @@ class EpisodeProtocol(asyncio.Protocol):
                 self._turn = self._loop.call_soon(self._answer_waiting)
                 break
             answered += 1
-            work = answer(channel, session, self._waiting.popleft())
-            run = channel.host.sessions.run
-            reply = run_eagerly(work, run) if session.inline else run(work)
-            if isinstance(reply, asyncio.Task):
-                self._answering = reply
-                reply.add_done_callback(self._answered)
-            else:
-                self._reply(reply)
+            self._settle(answer(channel, session, self._waiting.popleft()), session, channel)
         self._pace()
+
+    def _settle(self, work: Coroutine[Any, Any, bytes | None], session: Session, channel: Channel) -> None:
+        """Send what the work of answering gives, once it is there."""
+        run = channel.host.sessions.run
+        reply = run_eagerly(work, run) if session.inline else run(work)
+        if isinstance(reply, asyncio.Task):
+            self._answering = reply
+            reply.add_done_callback(self._answered)
+        else:
+            self._reply(reply)
 
     def _answered(self, task: "asyncio.Task[bytes | None]") -> None:
         self._answering = None
@@ -310,15 +320,8 @@ class EpisodeProtocol(asyncio.Protocol):
             self._send(frame)
 
     def _send(self, frame: bytes) -> None:
-        if not self._is_open():
-            return
-        size = len(frame)
-        if size < 126:
-            self._transport.write(b"\x81%c%b" % (size, frame))
-        elif size < 65536:
-            self._transport.write(b"\x81\x7e%b%b" % (size.to_bytes(2, "big"), frame))
-        else:
-            self._transport.writelines((b"\x81\x7f" + size.to_bytes(8, "big"), frame))
+        if self._open_now:
+            self._transport.write(text_frame(frame))
 
     def _pace(self) -> None:
         """Read on only while there is room for what comes."""
@@ -337,7 +340,7 @@ class EpisodeProtocol(asyncio.Protocol):
 
     def _close(self, code: int) -> None:
         self._waiting.clear()
-        if self._is_open():
+        if self._open_now:
             self._library.send_close(code)
             self._flush()
 
@@ -350,6 +353,7 @@ class EpisodeProtocol(asyncio.Protocol):
                 self._transport.write_eof()
             else:
                 self._transport.close()
+        self._open_now = self._library.state is State.OPEN
         if self._library.state is State.CLOSING:
             self._set_timer(CLOSE_SECONDS, self._transport.abort)
             self._writable = True
@@ -389,8 +393,3 @@ def protocol_for(hosts: Mapping[str, Host], gate: Gate) -> type[EpisodeProtocol]
         gate: Of the server.
     """
     return type("EpisodeProtocol", (EpisodeProtocol,), {"hosts": dict(hosts), "gate": gate})
-
-
-def _select_subprotocol(_library: ServerProtocol, offered: Sequence[Subprotocol]) -> Subprotocol | None:
-    selected = select_subprotocol(offered)
-    return None if selected is None else Subprotocol(selected)

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -214,8 +214,8 @@ class Host:
         """Close a session of ``open_session`` and free its slot."""
         await self.sessions.release(session)
 
-    async def episode(self, request: Mapping[str, Any]) -> Episode:
-        """What a reset()'s arguments select, read on a thread where it cannot be had without waiting.
+    def episode(self, request: Mapping[str, Any]) -> Episode | Awaitable[Episode]:
+        """What a reset()'s arguments select; to be awaited where it has to be read on a thread.
 
         Raises:
             SelectionError: As ``openenv_tasksets.episode.select`` does.
@@ -226,13 +226,13 @@ class Host:
             raise ServerStopping
         if request.get("task_id") is not None and not self._ids_are_read(request):
             self.counts.fetched += 1
-            return await asyncio.to_thread(self.select, request)
+            return asyncio.to_thread(self.select, request)
         choice = self._choose(request)
         if self.taskset.is_hot(choice.split, choice.index):
             self.counts.at_hand += 1
             return self._read(choice)
         self.counts.fetched += 1
-        return await asyncio.to_thread(self._read, choice)
+        return asyncio.to_thread(self._read, choice)
 
     def select(self, request: Mapping[str, Any]) -> Episode:
         """As ``episode``, on the calling thread. Thread-safe."""

@@ -38,6 +38,14 @@ class Answer(msgspec.Struct, frozen=True):
     status: int = 200
     headers: Mapping[str, str] = {}
 
+    def header_fields(self) -> list[tuple[bytes, bytes]]:
+        """All headers, as they are written."""
+        return [
+            (b"content-type", b"application/json"),
+            (b"content-length", b"%d" % len(self.body)),
+            *((name.encode(), value.encode("latin-1", "replace")) for name, value in self.headers.items()),
+        ]
+
 
 Call = TypeVar("Call", bound=Callable[..., Coroutine[Any, Any, Answer]])
 
@@ -68,6 +76,7 @@ class HttpEpisodes:
     def __init__(self, host: Host) -> None:
         self._host = host
         self.counts = host.counts
+        self.inline = host.kind.inline
 
     @_counted
     async def reset(self, data: Mapping[str, Any], session_id: str | None, receive: Receive) -> Answer:
@@ -150,7 +159,7 @@ class HttpEpisodes:
             return await use(session)
 
     async def _unless_gone(self, work: Coroutine[Any, Any, Result], receive: Receive) -> Result:
-        if self._host.kind.inline and not self._host.sessions.slots.full:
+        if self._host.kind.inline and self._host.sessions.has_room:
             return await work
         working = asyncio.create_task(work)
         watching = asyncio.create_task(_gone(receive))

@@ -17,12 +17,18 @@ class Phase(enum.Enum):
     DONE = "done"
 
 
+# The class's attribute costs as much as a call.
+_RUNNING = Phase.RUNNING
+
+
 class Lifecycle:
     """Which calls are allowed when, and which limit ended an episode.
 
     Args:
         limits: ``max_steps`` (>= 1) and ``episode_seconds`` (> 0); None is no limit.
     """
+
+    __slots__ = ("_deadline", "_limits", "phase", "steps")
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -43,9 +49,10 @@ class Lifecycle:
         Raises:
             ResetNeeded: Before the first reset, or after the episode ended.
         """
-        if self.phase is Phase.RUNNING:
+        phase = self.phase
+        if phase is _RUNNING:
             return
-        if self.phase is Phase.DONE:
+        if phase is Phase.DONE:
             raise ResetNeeded("the episode is done; call reset() for the next one before step()")
         raise ResetNeeded("no episode is running; call reset() before step()")
 
@@ -56,8 +63,11 @@ class Lifecycle:
     def stepped(self, now: float, *, done: bool) -> str | None:
         """A step of the running episode was answered at ``now``; the limit that ended it, if one did."""
         self.steps += 1
-        limit = None if done else self._limit_hit(now)
-        if done or limit is not None:
+        if done:
+            self.phase = Phase.DONE
+            return None
+        limit = self._limit_hit(now)
+        if limit is not None:
             self.phase = Phase.DONE
         return limit
 

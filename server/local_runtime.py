@@ -83,6 +83,22 @@ class LocalRuntime:
             # Models of the environment's are its code too: they are read and written on its thread.
             return await self._on_thread(lambda: Outcome.of(self._step(self._decode(action), **options)), timeout_s)
 
+    def reset_at_once(self, arguments: Mapping[str, Any]) -> Outcome:
+        """Begin an episode, of an environment that is ``inline``."""
+        try:
+            return Outcome.of(self._reset(**arguments))
+        except BaseException as exc:
+            self._in_reset.convert(exc)
+            raise
+
+    def step_at_once(self, action: Mapping[str, Any]) -> Outcome:
+        """Take one action, of an environment that is ``inline``."""
+        try:
+            return Outcome.of(self._step(self._decode(action)))
+        except BaseException as exc:
+            self._in_step.convert(exc)
+            raise
+
     async def state(self, timeout_s: float | None = None) -> dict[str, Any]:
         """The environment's state."""
         with failures(self._kind.name, "failed in state"):

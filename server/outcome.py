@@ -57,15 +57,25 @@ class Outcome(msgspec.Struct, frozen=True):
 
     def to_wire(self) -> dict[str, Any]:
         """The ``data`` of an observation frame, in OpenEnv's form."""
+        observation = self.observation
         data: dict[str, Any] = {
-            "observation": self.observation,
+            "observation": observation,
             "reward": self.reward,
             "done": self.done or self.truncated_by is not None,
         }
-        metadata = self.metadata
-        if metadata is not None:
-            data["metadata"] = metadata
+        if observation.get("metadata"):
+            metadata = self.metadata
+            if metadata is not None:
+                data["metadata"] = metadata
         return data
+
+
+def _fields_of_model(model: BaseModel) -> dict[str, Any]:
+    if type(model).model_dump is BaseModel.model_dump:
+        # What that does, without the sixteen options that nobody gives: a quarter of the time.
+        fields: dict[str, Any] = model.__pydantic_serializer__.to_python(model, mode="json")
+        return fields
+    return model.model_dump(mode="json")
 
 
 def _number(reward: Any) -> Reward:
@@ -86,10 +96,10 @@ def fields_of(value: Any) -> dict[str, Any]:
         return value.copy()
     if isinstance(value, msgspec.Struct):
         return msgspec.structs.asdict(value)
+    if BaseModel in type(value).__mro__:  # to ask isinstance() takes ten times as long
+        return _fields_of_model(value)
     if isinstance(value, Mapping):
         return dict(value)
-    if isinstance(value, BaseModel):
-        return value.model_dump(mode="json")
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     raise EnvironmentFailed(

@@ -105,6 +105,18 @@ class ToolRuntime(Runtime, Protocol):
         ...
 
 
+class InlineRuntime(Runtime, Protocol):
+    """A runtime that never waits: for environments whose every call is a plain one on the event loop."""
+
+    def reset_at_once(self, arguments: Mapping[str, Any]) -> Outcome:
+        """As ``reset``."""
+        ...
+
+    def step_at_once(self, action: Mapping[str, Any]) -> Outcome:
+        """As ``step``."""
+        ...
+
+
 async def start_runtime(kind: EnvironmentType, timeout_s: float | None = None) -> Runtime:
     """Make an instance of an environment, where its class says that it runs.
 

@@ -79,7 +79,7 @@ def uvicorn_config(
     filter_logs()
     return uvicorn.Config(
         app,
-        http=limited_http(limits or ConnectionLimits()),
+        http=limited_http(limits or ConnectionLimits(), app.entrance),
         ws=protocol_for(app.hosts, app.gate) if transport == "fast" else "websockets-sansio",
         ws_max_size=HARD_LIMIT_BYTES,
         ws_per_message_deflate=False,

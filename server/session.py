@@ -4,8 +4,8 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeVar, cast
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Any, NoReturn, TypeVar, cast
 
 import msgspec
 
@@ -17,13 +17,16 @@ from openenv_tasksets.server.event_log import listened, tell
 from openenv_tasksets.server.lifecycle import Lifecycle, Phase
 from openenv_tasksets.server.outcome import Outcome
 from openenv_tasksets.server.rate_limit import RateLimit
-from openenv_tasksets.server.runtime import NO_OPTIONS, EnvironmentGone, Runtime, ToolRuntime
+from openenv_tasksets.server.runtime import NO_OPTIONS, EnvironmentGone, InlineRuntime, Runtime, ToolRuntime
 
 logger = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
-Select = Callable[[Mapping[str, Any]], Awaitable[Episode]]
+Select = Callable[[Mapping[str, Any]], "Episode | Awaitable[Episode]"]
 Start = Callable[[], Awaitable[Runtime]]
+
+
+_BEYOND_USE = (TimeExceeded, EnvironmentGone)
 
 
 class SessionEnded(TasksetError):
@@ -58,6 +61,7 @@ class Session:
     """
 
     __slots__ = (
+        "_at_once",
         "_call_seconds",
         "_clock",
         "_ended",
@@ -65,6 +69,7 @@ class Session:
         "_last",
         "_lifecycle",
         "_limits",
+        "_may_be_late",
         "_reward",
         "_runtime",
         "_select",
@@ -98,7 +103,7 @@ class Session:
         self.counts = counts or Counts()
         self.rate = rate
         self.used_at = clock()
-        self._runtime: Runtime | None = runtime
+        self._use(runtime)
         self._start = start
         self._select = select
         self._clock = clock
@@ -107,6 +112,8 @@ class Session:
         self._lifecycle = Lifecycle(limits)
         self._turn = asyncio.Lock()
         self._episode: Episode | None = None
+        # Only an action that comes too late is answered with it.
+        self._may_be_late = limits.episode_seconds is not None
         self._last: Outcome | None = None
         self._reward: float | None = None
         self._tool_used = False
@@ -140,24 +147,54 @@ class Session:
         async with self._turn:
             self._check_open()
             asked_at = self._clock()
-            episode = await self._select(request)
-            if episode.ignored and not self._warned:
-                self._warn(episode)
-            # From here on the old episode is over, whatever the environment does.
-            self._episode, self._last = None, None
-            self._lifecycle.lost()
-            runtime = self._runtime
-            if runtime is None or runtime.gone:
-                runtime = await self._running()
-            seconds = _least(self._limits.episode_seconds, self._call_seconds)
-            outcome = await self._answered(runtime.reset(episode.arguments, seconds))
-            self._episode, self._last = episode, outcome
-            self._reward, self._tool_used = None, False
-            self._lifecycle.began(self.used_at, done=outcome.done)
-            self.counts.resets.add(self.used_at - asked_at)
-            if listened():
-                self._tell_began(episode)
-            return outcome
+            selected = self._select(request)
+            return await self._reset_to(selected if isinstance(selected, Episode) else await selected, asked_at)
+
+    def reset_at_once(self, request: Mapping[str, Any]) -> Outcome | Coroutine[Any, Any, Outcome]:
+        """As ``reset``, of a session that is ``inline``: what it came to, or what is left to await."""
+        runtime = self._at_once
+        if runtime is None or self._turn.locked() or self._ended is not None:
+            return self.reset(request)
+        asked_at = self._clock()
+        selected = self._select(request)
+        if not isinstance(selected, Episode):
+            return self._reset_when_read(selected, asked_at)
+        self._leave_for(selected)
+        try:
+            outcome = runtime.reset_at_once(selected.arguments)
+        except _BEYOND_USE as exc:
+            return self._given_up(exc)
+        finally:
+            self.used_at = self._clock()
+        return self._began(selected, outcome, asked_at)
+
+    async def _reset_when_read(self, selected: Awaitable[Episode], asked_at: float) -> Outcome:
+        async with self._turn:
+            return await self._reset_to(await selected, asked_at)
+
+    async def _reset_to(self, episode: Episode, asked_at: float) -> Outcome:
+        self._leave_for(episode)
+        runtime = self._runtime
+        if runtime is None or runtime.gone:
+            runtime = await self._running()
+        seconds = _least(self._limits.episode_seconds, self._call_seconds)
+        return self._began(episode, await self._answered(runtime.reset(episode.arguments, seconds)), asked_at)
+
+    def _leave_for(self, episode: Episode) -> None:
+        """The episode before is over, whatever the environment does."""
+        if episode.ignored and not self._warned:
+            self._warn(episode)
+        self._episode, self._last = None, None
+        self._lifecycle.lost()
+
+    def _began(self, episode: Episode, outcome: Outcome, asked_at: float) -> Outcome:
+        self._episode, self._last = episode, outcome if self._may_be_late else None
+        self._reward, self._tool_used = None, False
+        self._lifecycle.began(self.used_at, done=outcome.done)
+        self.counts.resets.add(self.used_at - asked_at)
+        if listened():
+            self._tell_began(episode)
+        return outcome
 
     async def step(
         self, action: Mapping[str, Any], timeout_s: float | None = None, options: Mapping[str, Any] = NO_OPTIONS
@@ -193,8 +230,24 @@ class Session:
             else:
                 runtime = self._runtime or await self._running()
                 outcome = await self._answered(runtime.step(action, _least(left, seconds), options))
-            self._last = outcome = self._stepped(outcome, asked_at)
-            return outcome
+            return self._kept(self._stepped(outcome, asked_at))
+
+    def step_at_once(self, action: Mapping[str, Any]) -> Outcome | Coroutine[Any, Any, Outcome]:
+        """As ``step``, of a session that is ``inline``: what it came to, or what is left to await."""
+        runtime = self._at_once
+        if runtime is None or self._turn.locked() or self._ended is not None or "type" in action:
+            return self.step(action)
+        self._lifecycle.check_step()
+        asked_at = self._clock()
+        if self._lifecycle.seconds_left(asked_at) == 0.0:
+            return self.step(action)
+        try:
+            outcome = runtime.step_at_once(action)
+        except _BEYOND_USE as exc:
+            return self._given_up(exc)
+        finally:
+            self.used_at = self._clock()
+        return self._kept(self._stepped(outcome, asked_at))
 
     async def use_tool(self, action: Mapping[str, Any]) -> Outcome:
         """As ``step``, for an agent that is not told the reward: ``state`` tells the trainer, from then on."""
@@ -274,9 +327,14 @@ class Session:
         if self._ended is None:
             self._ended = why
             tell("session ended", environment=self.counts.environment, session_id=self.id, why=why)
-        runtime, self._runtime = self._runtime, None
+        runtime = self._runtime
+        self._use(None)
         if runtime is not None:
             await runtime.close()
+
+    def _use(self, runtime: Runtime | None) -> None:
+        self._runtime = runtime
+        self._at_once = cast("InlineRuntime", runtime) if self.inline else None
 
     def _check_open(self) -> None:
         if self._ended is not None:
@@ -293,20 +351,16 @@ class Session:
             if self._ended is not None:
                 await runtime.close()
             self._check_open()
-            self._runtime = runtime
+            self._use(runtime)
+            return runtime
         return self._runtime
 
     async def _answered(self, answer: Awaitable[Result]) -> Result:
         """The environment's answer; an environment that is beyond use is given up, and another made when needed."""
         try:
             return await answer
-        except (TimeExceeded, EnvironmentGone):
-            runtime, self._runtime = self._runtime, None
-            self._episode, self._last = None, None
-            self._lifecycle.lost()
-            if runtime is not None:
-                await runtime.close()
-            raise
+        except _BEYOND_USE as exc:
+            return await self._given_up(exc)
         finally:
             self.used_at = self._clock()
 
@@ -323,6 +377,21 @@ class Session:
             if listened():
                 self._tell_ended(outcome)
         return outcome
+
+    def _kept(self, outcome: Outcome) -> Outcome:
+        """Keep an outcome where a step may come too late, which is answered with it."""
+        if self._may_be_late:
+            self._last = outcome
+        return outcome
+
+    async def _given_up(self, exc: Exception) -> NoReturn:
+        runtime = self._runtime
+        self._use(None)
+        self._episode, self._last = None, None
+        self._lifecycle.lost()
+        if runtime is not None:
+            await runtime.close()
+        raise exc
 
     def _tell_began(self, episode: Episode) -> None:
         task = episode.task

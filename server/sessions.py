@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -73,7 +74,8 @@ class Sessions:
         self._grace_seconds = grace_seconds
         self._clock = clock
         self._places: dict[str, _Place] = {}
-        self._unclaimed: dict[str, None] = {}
+        # A plain dict whose first key is always the one that goes is searched from its start, past all that went.
+        self._unclaimed: OrderedDict[str, None] = OrderedDict()
         self._looking: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -81,6 +83,11 @@ class Sessions:
     def taken(self) -> int:
         """How many slots are taken."""
         return self.slots.taken
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one more would not have to wait for a slot."""
+        return not self.slots.full or bool(self._unclaimed)
 
     async def open(
         self, make: Callable[[], Awaitable[Session]], *, kept: bool = False, holder: Tell | None = None

@@ -4,10 +4,10 @@ import asyncio
 import contextlib
 from collections import deque
 
-from starlette.types import Message
+from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from openenv_tasksets.server.conversation import NORMAL, Channel, Refused, answer, begin
+from openenv_tasksets.server.conversation import NORMAL, Channel, Refused, answer, answer_at_once, begin
 from openenv_tasksets.server.gate import select_subprotocol
 from openenv_tasksets.server.http_episode import SESSION_HEADER
 from openenv_tasksets.server.session import Session, new_session_id
@@ -16,8 +16,9 @@ MOST_AHEAD = 16
 """Frames that are read while one is being answered: to notice a client that leaves, not to store what it sends."""
 
 
-async def serve_websocket(websocket: WebSocket, channel: Channel) -> None:
+async def serve_websocket(scope: Scope, receive: Receive, send: Send, channel: Channel) -> None:
     """Accept a connection, begin or take up its session, and answer frames until either side closes."""
+    websocket = WebSocket(scope, receive, send)
     wanted = websocket.query_params.get("session_id")
     new_id = new_session_id()
     sessions = channel.host.sessions
@@ -42,7 +43,11 @@ async def serve_websocket(websocket: WebSocket, channel: Channel) -> None:
         receiving = await _read_ahead(websocket, beginning, ahead)
         session = await beginning
         if session.inline:
-            broke = await _answer_in_turn(websocket, channel, session, ahead, receiving)
+            while ahead:
+                if not await _send(websocket, await answer(channel, session, ahead.popleft())):
+                    broke = False
+                    return
+            broke = await _answer_in_turn(websocket, receive, send, await receiving, channel, session)
         else:
             broke = await _answer_ahead(websocket, channel, session, ahead, receiving)
     except WebSocketDisconnect:
@@ -97,23 +102,21 @@ async def _leave(channel: Channel, beginning: "asyncio.Task[Session]", *, broke:
 
 
 async def _answer_in_turn(
-    websocket: WebSocket,
-    channel: Channel,
-    session: Session,
-    ahead: "deque[str | bytes]",
-    receiving: "asyncio.Task[Message]",
+    websocket: WebSocket, receive: Receive, send: Send, message: Message, channel: Channel, session: Session
 ) -> bool:
     """Answer until the connection is over; whether it broke. For sessions that hardly ever wait."""
-    while ahead:
-        if not await _send(websocket, await answer(channel, session, ahead.popleft())):
+    while message["type"] != "websocket.disconnect":
+        text = message.get("text")
+        reply = answer(channel, session, message["bytes"]) if text is None else answer_at_once(channel, session, text)
+        frame = reply if isinstance(reply, bytes) else await reply
+        if frame is None or websocket.application_state is not WebSocketState.CONNECTED:
+            await _send(websocket, frame)
             return False
-    message = await receiving
-    while True:
-        if message["type"] == "websocket.disconnect":
-            return _broke(message)
-        if not await _send(websocket, await answer(channel, session, _frame(message))):
-            return False
-        message = await websocket.receive()
+        # Starlette's own ways in and out check what is known here.
+        with contextlib.suppress(OSError):  # the client is gone, which is what is received next
+            await send({"type": "websocket.send", "text": frame.decode()})
+        message = await receive()
+    return _broke(message)
 
 
 async def _answer_ahead(

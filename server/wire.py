@@ -6,7 +6,7 @@ faster, and its refusal is checked with json, so that nothing is refused that th
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from pydantic import BaseModel
@@ -33,6 +33,28 @@ class FrameError(Exception):
         self.data: dict[str, Any] = {"message": message, "code": code}
         if errors is not None:
             self.data["errors"] = errors
+
+
+class Call(msgspec.Struct, forbid_unknown_fields=True):
+    """A frame that is plainly a reset or a step.
+
+    Attributes:
+        type: Which.
+        data: Its arguments, or its action.
+    """
+
+    type: Literal["reset", "step"]
+    data: dict[str, Any]
+
+
+def read_call(text: str | bytes) -> Call | None:
+    """The frame, if it is plainly a reset or a step; None is for ``read_frame``, which says what it is else."""
+    if len(text) > _LONG and _brackets(text) > MAX_DEPTH:
+        return None
+    try:
+        return _decode_call(text)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return None
 
 
 def read_frame(text: str | bytes) -> tuple[str, dict[str, Any]]:
@@ -169,6 +191,7 @@ def _plain(value: Any) -> Any:
 
 
 _decode = msgspec.json.Decoder().decode
+_decode_call = msgspec.json.Decoder(Call).decode
 _encode = msgspec.json.Encoder(enc_hook=_plain).encode
 
 

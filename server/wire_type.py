@@ -102,9 +102,12 @@ def _concrete(annotation: Any, variables: Mapping[Any, Any]) -> Any:
 
 
 def _pydantic_decoder(adapter: TypeAdapter[Any]) -> Callable[[Mapping[str, Any]], Any]:
+    # The adapter's own method does the same, and gathers arguments that are not given.
+    validate = adapter.validator.validate_python
+
     def decode(data: Mapping[str, Any]) -> Any:
         try:
-            return adapter.validate_python(data)
+            return validate(data)
         except ValidationError as exc:
             # Without input, context and url: they echo what was sent and name pydantic's version.
             details = exc.errors(include_url=False, include_context=False, include_input=False)

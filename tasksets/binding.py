@@ -8,7 +8,9 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
+
+import msgspec
 
 from openenv_tasksets.column_path import ColumnPath
 from openenv_tasksets.declaration import (
@@ -61,7 +63,7 @@ class BoundColumn:
     how: str = ""
 
 
-class RowPlace(NamedTuple):
+class RowPlace(msgspec.Struct, frozen=True):
     """Where a row is, for messages; ``location`` is only called when there is one to write."""
 
     split: str

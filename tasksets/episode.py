@@ -147,6 +147,9 @@ def choose(
         SplitNotFound: No such split.
         TaskNotFound: No such id.
     """
+    if len(request) == 1 and type(seed := request.get("seed")) is int and 0 <= seed < MAX_POSITION:
+        # What nearly every reset() is.
+        return _at(seed, tasks.resolve_split(None), tasks, request)
     given = {name: value for name, value in request.items() if value is not None}
     if not given:
         split = tasks.resolve_split(None)
@@ -190,7 +193,7 @@ def read(choice: Choice, tasks: Selectable, accepted: Accepts, *, strict: bool =
     bound = task.arguments()
     label = given.get(LABEL)
     arguments: dict[str, Any] = {}
-    ignored = []
+    ignored: list[str] = []
     for name, value in given.items():
         if name in _TAKEN:
             continue
@@ -207,8 +210,9 @@ def read(choice: Choice, tasks: Selectable, accepted: Accepts, *, strict: bool =
         arguments["seed"] = _own_seed(choice.given_seed, task.id, choice.epoch)
     if LABEL in (accepted.required if label is None else accepted):
         arguments[LABEL] = label
-    arguments.update(bound)
-    return Episode(task, choice.position, choice.epoch, label, arguments, tuple(sorted(ignored)), choice.given_seed)
+    arguments = {**arguments, **bound} if arguments else bound
+    left_out = tuple(sorted(ignored)) if ignored else ()
+    return Episode(task, choice.position, choice.epoch, label, arguments, left_out, choice.given_seed)
 
 
 def _at(position: int, split: str, tasks: Selectable, given: Mapping[str, Any]) -> Choice:

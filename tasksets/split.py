@@ -113,8 +113,8 @@ class Split:
             TaskNotFound: The index is out of range.
             RowError: The row cannot become a task.
         """
-        row_index = self.row_of(index)
-        return self.binding.bind(self.rows[row_index], index, self._place(row_index))
+        row_index, rows = self.row_of(index), self.rows
+        return self.binding.bind(rows[row_index], index, RowPlace(self.name, row_index, rows.location))
 
     def read_many(self, indices: Sequence[int]) -> list[Row]:
         """The rows that some indices serve, in the order given; for ``bind``."""
@@ -165,6 +165,8 @@ class Split:
 
     def row_of(self, index: int) -> int:
         """The row in the files that ``index`` serves."""
+        if type(index) is int and 0 <= index < len(self._served):
+            return self._served[index]
         if isinstance(index, bool) or not isinstance(index, int):
             raise SelectionError(f"index is a whole number, not {index!r}")
         if not 0 <= index < len(self._served):

@@ -477,6 +477,15 @@ def test_walking_on_gives_what_looking_up_gives(size, start):
     assert [walked.locate(position) for position in reversed(places)] == alone[::-1]
 
 
+@pytest.mark.parametrize(("walkers", "apart"), [(5, 977), (300, 10_007), (3000, 256)])
+def test_many_that_walk_one_order_disturb_nobody(walkers, apart):
+    order, permutation = Order(1_000_003, "shuffled", "id"), Permutation(1_000_003, epoch_key("id", 0))
+    for step in range(4):
+        for walker in range(walkers):
+            position = (walker * apart + 250 + step * 3) % 1_000_003
+            assert order.locate(position) == (0, permutation(position))
+
+
 def test_threads_that_walk_one_order_disturb_nobody():
     order = Order(1000, "shuffled", "id")
     alone = {position: Order(1000, "shuffled", "id").locate(position) for position in range(0, 4000, 7)}

@@ -1,6 +1,10 @@
 """The shortcut around the framework: the same answers as the framework's own routes, and bodies of bounded size."""
 
 import json
+import socket
+import time
+from contextlib import closing
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -78,6 +82,56 @@ def test_the_shortcut_and_the_frameworks_route_answer_alike(url, path, body):
     short = httpx.post(url + path, content=body, headers=JSON)
     long = httpx.post(f"{url}{path}?past=1", content=body, headers=JSON)
     assert plain(short) == plain(long)
+
+
+POST = b'POST /reset HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 11\r\n%b\r\n{"index":%d}'
+
+
+@pytest.fixture
+def connection(url):
+    parts = urlsplit(url)
+    with closing(socket.create_connection((parts.hostname, parts.port), timeout=30)) as connection:
+        yield connection
+
+
+def answers(connection, count):
+    """So many answers, as heads and bodies."""
+    stream = connection.makefile("rb")
+    for _ in range(count):
+        lines = list(iter(stream.readline, b"\r\n"))
+        size = next(int(line.partition(b":")[2]) for line in lines if line.startswith(b"content-length"))
+        yield b"".join(lines), json.loads(stream.read(size))
+
+
+def test_a_connection_lasts_for_more_requests_than_headers_may_be_long(connection):
+    for number in range(500):
+        connection.sendall(POST % (b"x: %b\r\n" % (b"y" * 200), number % 5))
+        ((head, body),) = answers(connection, 1)
+        assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+        assert body["observation"]["question"] == f"q{number % 5}"
+
+
+def test_requests_in_one_piece_are_answered_in_order(connection):
+    connection.sendall(b"".join(POST % (b"", number % 5) for number in range(12)))
+    assert [body["observation"]["question"] for _, body in answers(connection, 12)] == [f"q{n % 5}" for n in range(12)]
+
+
+def test_a_request_in_pieces_is_answered_once_it_is_whole(connection):
+    whole = POST % (b"", 3) + POST % (b"expect: 100-continue\r\n", 4)
+    for start in range(0, len(whole), 7):
+        connection.sendall(whole[start : start + 7])
+        time.sleep(0.002)
+    ((_, first),) = answers(connection, 1)
+    assert first["observation"]["question"] == "q3"
+
+
+@pytest.mark.parametrize(("version", "header"), [(b"1.0", b""), (b"1.1", b"connection: close\r\n")])
+def test_a_connection_that_is_not_to_be_kept_is_closed(connection, version, header):
+    connection.sendall((POST % (header, 2)).replace(b"HTTP/1.1", b"HTTP/" + version))
+    ((head, body),) = answers(connection, 1)
+    assert b"connection: close\r\n" in head
+    assert body["observation"]["question"] == "q2"
+    assert connection.recv(1) == b""
 
 
 def test_a_body_of_another_type_is_refused(url):

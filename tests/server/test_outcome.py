@@ -47,6 +47,17 @@ def test_every_form_of_observation_is_read_alike(returned, rest):
     assert (outcome.observation, outcome.reward, outcome.done, outcome.truncated_by) == (rest, 0.5, True, None)
 
 
+class Shouting(BaseModel):
+    text: str
+
+    def model_dump(self, **options):
+        return {"text": super().model_dump(**options)["text"].upper()}
+
+
+def test_a_model_that_dumps_itself_in_its_own_way_is_asked():
+    assert Outcome.of(Shouting(text="hi")).observation == {"text": "HI"}
+
+
 def test_reading_an_observation_leaves_it_as_it_was():
     returned = {"text": "hi", "reward": 1.0, "done": True}
     Outcome.of(returned)

@@ -9,6 +9,7 @@ from openenv_tasksets.declaration import Limits
 from openenv_tasksets.episode import Episode
 from openenv_tasksets.loaders.errors import EnvironmentFailed, PolicyError, ResetNeeded, SelectionError, TimeExceeded
 from openenv_tasksets.server.environment_type import EnvironmentType
+from openenv_tasksets.server.outcome import Outcome
 from openenv_tasksets.server.runtime import start_runtime
 from openenv_tasksets.server.session import Session, SessionEnded
 from openenv_tasksets.task import Hidden, Task
@@ -79,11 +80,47 @@ def clock():
     return Clock()
 
 
-@pytest.fixture
-def open_session(clock):
+class AtOnce:
+    """A session whose calls take the way without coroutines, as far as it leads."""
+
+    def __init__(self, session):
+        self._session = session
+
+    def __getattr__(self, name):
+        return getattr(self._session, name)
+
+    async def reset(self, request):
+        return await outcome_of(self._session.reset_at_once(request))
+
+    async def step(self, action):
+        return await outcome_of(self._session.step_at_once(action))
+
+
+async def outcome_of(found):
+    return found if isinstance(found, Outcome) else await found
+
+
+def select_at_once(request):
+    try:
+        select(request).send(None)
+    except StopIteration as done:
+        return done.value
+    raise AssertionError("it waits")
+
+
+WAYS = {"in turn": select, "at once": select_at_once, "at once, once the row is read": select}
+
+
+@pytest.fixture(params=WAYS)
+def open_session(clock, request):
     async def make(environment=Quiz, **limits):
-        start = partial(start_runtime, EnvironmentType.of(environment))
-        return Session("an-id", await start(), start, select, Limits(**limits), clock=clock)
+        kind = EnvironmentType.of(environment)
+        start = partial(start_runtime, kind)
+        inline = kind.inline and request.param != "in turn"
+        session = Session(
+            "an-id", await start(), start, WAYS[request.param], Limits(**limits), inline=inline, clock=clock
+        )
+        return session if request.param == "in turn" else AtOnce(session)
 
     return make
 
@@ -174,6 +211,26 @@ async def test_an_environment_that_does_not_answer_in_time_is_replaced(open_sess
     assert Slow.made == made + 1
     assert (await session.step({})).reward == 1.0
     await session.close()
+
+
+class Impatient(Quiz):
+    def step(self, action):
+        if action.get("fail"):
+            raise TimeExceeded("the simulator did not answer")
+        return super().step(action)
+
+
+async def test_an_environment_that_says_that_time_is_exceeded_is_replaced_too(open_session):
+    session = await open_session(Impatient)
+    await session.reset({})
+    made = Impatient.made
+    with pytest.raises(TimeExceeded, match="the simulator did not answer"):
+        await session.step({"fail": True})
+    with pytest.raises(ResetNeeded, match="no episode is running"):
+        await session.step({})
+    await session.reset({})
+    assert Impatient.made == made + 1
+    assert (await session.step({})).reward == 1.0
 
 
 async def test_a_failing_step_leaves_the_episode(open_session):

@@ -20,6 +20,7 @@ from openenv_tasksets.server.wire import (
     decode_json,
     encode_json,
     is_too_deep,
+    read_call,
     read_frame,
     write_frame,
 )
@@ -78,6 +79,42 @@ def test_what_python_writes_is_read_and_written_back_the_same(value):
 )
 def test_frames_of_the_protocol(frame, kind, data):
     assert read_frame(frame) == (kind, data)
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        '{"type":"step","data":{"a":[1,{"b":null}]}}',
+        '{"data":{},"type":"reset"}',
+        '{"type":"reset","data":{"a":1,"a":2}}',
+        '{"type":"reset","data":{"seed":123456789012345678901234567890}}',
+        '{"type":"step","data":{"text":"Gr\u00fc\u00dfe"}}',
+    ],
+)
+def test_a_plain_call_is_read_alike_on_the_shorter_way(frame):
+    for text in (frame, frame.encode()):
+        call = read_call(text)
+        assert (call.type, call.data) == read_frame(text)
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b'{"type":"reset"}',
+        b'{"type":"state"}',
+        b'{"type":"step","data":[]}',
+        b'{"type":"step","data":{},"more":1}',
+        b'{"type":"stop","data":{}}',
+        b'{"type":"step","data":{"a":NaN}}',
+        b'{"type":"step","data":{"a":"\xff"}}',
+        b'{"type":"step","data":{"\xc3":1}}',
+        b'{"type":"step","data":{"a":' + b"[" * 200 + b"]" * 200 + b"}}",
+        b"[]",
+        b"",
+    ],
+)
+def test_what_is_no_plain_call_is_left_to_the_longer_way(frame):
+    assert read_call(frame) is None
 
 
 def test_nan_is_read_as_the_peer_reads_it():
