@@ -57,8 +57,8 @@ async def serve_websocket(scope: Scope, receive: Receive, send: Send, channel: C
     finally:
         if receiving is not None:
             receiving.cancel()  # which does nothing to one that is done
-        # The slot must be freed even when the server cancels this handler.
-        await asyncio.shield(_leave(channel, beginning, broke=broke))
+        # The slot must be freed even when the server cancels this handler, and before its loop is closed.
+        await asyncio.shield(sessions.run(_leave(channel, beginning, broke=broke)))
 
 
 async def _read_ahead(

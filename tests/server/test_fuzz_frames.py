@@ -105,7 +105,7 @@ class Model:
 
 def play(url, frames):
     model = Model()
-    with connect(url, compression=None) as websocket:
+    with connect(url, compression=None, open_timeout=120) as websocket:
         for (kind, frame), pieces in frames:
             if kind == "odd" and asks_to_close(frame):
                 continue
@@ -160,7 +160,7 @@ RPC_FRAMES = st.lists((REQUESTS | objects | values).map(text_of) | TEXTS | st.bi
 
 
 def call(url, frames):
-    with connect(url.replace("/ws", "/mcp"), compression=None) as websocket:
+    with connect(url.replace("/ws", "/mcp"), compression=None, open_timeout=120) as websocket:
         for frame in frames:
             websocket.send(frame)
             reply = json.loads(websocket.recv(timeout=120))

@@ -292,6 +292,21 @@ def test_an_idle_environment_whose_process_is_killed_is_replaced_before_it_is_us
     assert host.counts.errors == {"EXECUTION_ERROR": 1}
 
 
+def test_a_server_stops_when_every_environment_is_closed(make_taskset, serve, transport):
+    closed = []
+
+    class Lingers(Slow):
+        def close(self):
+            time.sleep(2)  # longer than the server waits for connections
+            closed.append(self.answer)
+
+    with ExitStack() as stack:
+        with serve(create_app([Host(make_taskset(ROWS, TASK), Lingers)]), transport) as url:
+            websocket = stack.enter_context(connect(url.replace("http", "ws") + "/ws"))
+            ask(websocket, "reset", {"index": 7})
+        assert closed == ["a7"]
+
+
 SERVER = """
 import sys
 from openenv_tasksets.declaration import Declaration
