@@ -64,7 +64,7 @@ class WireError:
             return {"www-authenticate": "Bearer"}
         if self.status not in (429, 503):
             return {}
-        return {"retry-after": str(math.ceil(self.facts.get("wait_seconds", RETRY_AFTER_S)))}
+        return {"retry-after": str(max(1, math.ceil(self.facts.get("wait_seconds", RETRY_AFTER_S))))}
 
 
 _TOLD_OVER_HTTP = frozenset(
