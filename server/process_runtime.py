@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import signal
 import socket
 import sys
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ from typing import Any
 
 from openenv_tasksets.loaders.errors import EnvironmentFailed, TasksetError, TimeExceeded
 from openenv_tasksets.server.environment_type import EnvironmentType
+from openenv_tasksets.server.exit_status import how_it_ended
 from openenv_tasksets.server.failure import within
 from openenv_tasksets.server.outcome import Outcome
 from openenv_tasksets.server.process_message import (
@@ -139,7 +139,7 @@ class ProcessRuntime:
         """Why there is no answer, as far as can be known without what the process said."""
         await self._kill()
         code = self._process.returncode
-        how = f"was killed by {signal.Signals(-code).name}" if code is not None and code < 0 else f"ended with {code}"
+        how = "ended" if code is None else how_it_ended(code)
         return f"environment {self._name!r} is gone: its process {how} {when}"
 
     async def _kill(self) -> None:

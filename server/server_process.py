@@ -17,6 +17,7 @@ from pathlib import Path
 
 from openenv_tasksets.installed_app import InstalledApp
 from openenv_tasksets.server.child_log import ChildLog
+from openenv_tasksets.server.exit_status import how_it_ended
 
 _LAUNCHER = Path(__file__).with_name("environment_launcher.py")
 _HOST = "127.0.0.1"
@@ -103,7 +104,7 @@ class ServerProcess:
         deadline = time.monotonic() + seconds
         while (answer := self._health()) != "200":
             if self._process.poll() is not None:
-                raise NotReady(f"it {_how(self._process.returncode)}")
+                raise NotReady(f"it {how_it_ended(self._process.returncode)}")
             if stopping.is_set():
                 raise NotReady("it is not wanted any more")
             if time.monotonic() >= deadline:
@@ -121,7 +122,7 @@ class ServerProcess:
         for reader in self._readers:
             reader.join(_MARGIN_SECONDS)
         self._lifeline.close()
-        return _how(code)
+        return how_it_ended(code)
 
     def stop(self) -> None:
         """End it: SIGTERM, and SIGKILL after ``stop_seconds``."""
@@ -148,13 +149,6 @@ class ServerProcess:
             return f"no answer ({type(exc).__name__})"
         finally:
             connection.close()
-
-
-def _how(code: int) -> str:
-    if code >= 0:
-        return f"ended with {code}"
-    known = {each.value: each.name for each in signal.Signals}
-    return f"was killed by {known.get(-code, f'signal {-code}')}"
 
 
 def _launch(app: InstalledApp, listener: int, lifeline: int, stop_seconds: float) -> "subprocess.Popen[bytes]":

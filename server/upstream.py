@@ -86,6 +86,8 @@ async def open_socket(url: str, token: str | None, timeout_s: float) -> Upstream
             open_timeout=timeout_s,
             compression=None,
             max_size=MAX_MESSAGE_BYTES,
+            # A server whose loop is blocked by a long step answers no pings either; answers have a limit of their own.
+            ping_timeout=None,
             create_connection=UpstreamSocket,
         )
     except InvalidStatus as exc:
