@@ -82,7 +82,10 @@ class FastHttp:
         if handle is None or scope["query_string"]:
             await self._app(scope, _limited(receive), send)
             return
-        body = await _read_body(receive)
+        try:
+            body = await _read_body(receive)
+        except ClientGone:
+            return
         if body is None:
             await send_answer(send, _too_large())
             return
@@ -222,12 +225,18 @@ class _Head:
 
 
 async def _read_body(receive: Receive) -> bytes | None:
-    """The whole body; None where it is too large, and empty where the client is gone."""
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    while message.get("more_body", False):
+    """The whole body; None where it is too large.
+
+    Raises:
+        ClientGone: It left in the middle: what came is not what it asked for.
+    """
+    body, more = b"", True
+    while more:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
         body += message.get("body", b"")
+        more = message.get("more_body", False)
         if len(body) > MAX_BODY_BYTES:
             return None
     return body

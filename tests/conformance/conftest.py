@@ -16,6 +16,8 @@ from servers import OURS, OpenEnvServer
 __all__ = ["openenv", "quiz_environment", "quiz_taskset"]
 
 FAULT = pytest.mark.xfail(strict=True, raises=AssertionError, reason="a fault of OpenEnv's server")
+# A fault mostly shows in that something takes seconds, so that OpenEnv's are seen where there is time.
+FAULT_MARKS = (FAULT, pytest.mark.slow)
 
 
 @pytest.fixture
@@ -41,7 +43,9 @@ def url(server: Any, quiz_environment: type[Any], quiz_taskset: Any) -> Iterator
         yield url
 
 
-@pytest.fixture(params=[pytest.param("openenv", marks=FAULT), *OURS], ids=lambda each: getattr(each, "name", each))
+@pytest.fixture(
+    params=[pytest.param("openenv", marks=FAULT_MARKS), *OURS], ids=lambda each: getattr(each, "name", each)
+)
 def sound_server(request: pytest.FixtureRequest, openenv: SimpleNamespace) -> Any:
     """As ``server``, for a test that OpenEnv's fails."""
     return _server(request.param, openenv)

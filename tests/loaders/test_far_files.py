@@ -302,6 +302,7 @@ class TestFaults:
             ("cdn", 206),
         ]
 
+    @pytest.mark.slow
     def test_files_that_do_not_arrive_leave_reading_as_it_was(self, server, tmp_path):
         rows = StoredRows.open(far(server), Stores(tmp_path / "rows"), small_bytes=0)
         server.fail("500", every=True, matching=lambda request: request.range is None)

@@ -125,6 +125,21 @@ def test_a_body_that_trickles_in_is_not_waited_for(serve_limited):
         assert healthy(url)
 
 
+@pytest.mark.parametrize("leaves", [True, False])
+def test_a_reset_whose_body_never_comes_begins_nothing(serve_limited, host, leaves):
+    with serve_limited(request_seconds=60 if leaves else 0.2) as url:
+        with raw(url) as connection:
+            connection.sendall(b"POST /reset HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n")
+            if not leaves:
+                assert answered(rest(connection))[0] == 408
+        for _ in range(5):
+            assert healthy(url)
+        assert (host.counts.opened, sum(host.counts.resets.classes)) == (0, 0)
+        # What else would begin one does.
+        assert httpx.post(f"{url}/reset").status_code == 200
+        assert sum(host.counts.resets.classes) == 1
+
+
 def test_a_slow_answer_is_not_a_slow_request(serve, make_taskset, transport):
     class Slow(Quiz):
         blocking = "thread"

@@ -245,7 +245,7 @@ async def test_shards_that_begin_anew_from_their_own_positions_go_on_with_the_ep
         for index, count in enumerate(counts):
             host = Host(taskset, Quiz, settings=HostSettings(shard=(index, 3), start_position=starts[index]))
             with TestClient(create_app([host])) as client:
-                drawn += [await host.episode({}) for _ in range(count)]
+                drawn += [host.select({}) for _ in range(count)]
                 lines = client.get("/metrics").text.splitlines()
             starts[index] = int(float(next(line for line in lines if 'split="train"' in line).split()[-1]))
     assert sorted(episode.position for episode in drawn) == list(range(50))

@@ -63,6 +63,7 @@ def test_the_answer_may_be_shown_when_the_episode_is_done(audit_of):
     assert report.verdict == "passed"
 
 
+@pytest.mark.slow
 def test_no_report_holds_a_hidden_value(audit_of):
     for name in FAILING:
         report = audit_of(getattr(planted_quiz, name), limit=1)

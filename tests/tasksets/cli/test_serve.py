@@ -341,14 +341,14 @@ def test_ignored_keys_of_a_newer_version_are_said_once(tasksets, taskset, taken_
     file = taskset / "environment.yaml"
     text = file.read_text().replace("env-0.1", "env-0.2").replace("      id: key\n", "      id: key\n      colour: 1\n")
     file.write_text(text + text[text.index("  - id: sums") :].replace("id: sums", "id: more"))
-    (tmp_path / "sums_policy.py").write_text("def one(seen):\n    return '1'\n")
+    (tmp_path / "one_policy.py").write_text("def one(seen):\n    return '1'\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.path", [str(tmp_path), *sys.path])
 
     for command in (
         ("serve", taskset, "--port", taken_port),
         ("show", taskset, "--environment", "sums"),
-        ("run", taskset, "--environment", "more", "--policy", "sums_policy:one", "--limit", 1),
+        ("run", taskset, "--environment", "more", "--policy", "one_policy:one", "--limit", 1),
     ):
         told = tasksets(*command).err
         assert told.count("environments[0].task.colour: ignored: ") == 1
