@@ -91,7 +91,14 @@ class Application(FastAPI):
         self.mcp = {path: mcp_of[host.id] for path, host in self.hosts.items()}
         episodes = {path: HttpEpisodes(host) for path, host in self.hosts.items()}
         entrance = FastHttp(
-            super().__call__, gate, episodes if mode == "simulation" else {}, self.mcp, prefixes=self.hosts
+            super().__call__,
+            gate,
+            episodes if mode == "simulation" else {},
+            self.mcp,
+            prefixes=self.hosts,
+            healthy=[
+                path for path in {"": None, **self.hosts} if path not in self.hosts or not self.hosts[path].server
+            ],
         )
         self._http: ASGIApp = entrance
         self.entrance = None if gate.origins else entrance

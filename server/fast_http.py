@@ -31,6 +31,7 @@ class FastHttp:
         episodes: Whose three paths are answered here, by the path before them (empty for the root).
         mcp: Who speaks the Model Context Protocol at ``/mcp``, by the path before it.
         prefixes: The paths before the environments' routes.
+        healthy: Those before a ``/health`` that is answered here: where it depends on nothing but this process.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class FastHttp:
         episodes: Mapping[str, HttpEpisodes],
         mcp: Mapping[str, McpHttp],
         prefixes: Collection[str],
+        healthy: Collection[str],
     ) -> None:
         self._app = app
         self._gate = gate
@@ -47,9 +49,7 @@ class FastHttp:
         # The longest first: the root's is empty.
         self._prefixes = sorted(prefixes, key=len, reverse=True)
         # Whoever asks for the server's health wants to know soon, however much else there is to do.
-        self._handlers: dict[tuple[str, str], _Handle] = {
-            ("GET", f"{each}/health"): _health for each in ("", *prefixes)
-        }
+        self._handlers: dict[tuple[str, str], _Handle] = {("GET", f"{each}/health"): _health for each in healthy}
         for prefix, each in episodes.items():
             self._handlers["POST", f"{prefix}/reset"] = _reset(each)
             self._handlers["POST", f"{prefix}/step"] = _step(each)
