@@ -49,7 +49,7 @@ class ReadAhead(Generic[Item]):
         # The finalizer may run on any thread, within any lock: it only says that nobody waits for more.
         self._finalizer = weakref.finalize(self, _end_in, self._pid, self._shelf)
         self._finalizer.atexit = False
-        _ALIVE.add(self)
+        _RUNNING[self._thread] = self._shelf
         self._thread.start()
 
     @property
@@ -142,11 +142,15 @@ def _end_in(pid: int, shelf: _Shelf[Any]) -> None:
         shelf.end()
 
 
-_ALIVE: "weakref.WeakSet[ReadAhead[Any]]" = weakref.WeakSet()
+# By thread: one that nobody listens to any more is in the middle of its last read for a while.
+_RUNNING: "weakref.WeakKeyDictionary[threading.Thread, _Shelf[Any]]" = weakref.WeakKeyDictionary()
 
 
 @atexit.register
 def _end_all() -> None:
     # A thread that is inside of a C++ library while the interpreter goes away can take the process down.
-    for reader in list(_ALIVE):
-        reader.close(_EXIT_S)
+    running = [(thread, shelf) for thread, shelf in list(_RUNNING.items()) if thread.is_alive()]
+    for _, shelf in running:
+        shelf.end()
+    for thread, _ in running:
+        thread.join(_EXIT_S)

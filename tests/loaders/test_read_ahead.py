@@ -103,6 +103,28 @@ def test_a_process_ends_with_a_reader_still_open():
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_process_waits_for_the_last_read_of_a_reader_that_was_dropped():
+    # Else the interpreter is gone while the thread is inside of a library, which takes the process down.
+    script = """
+import time
+from openenv_tasksets.loaders.read_ahead import Batch, ReadAhead
+
+def batches():
+    try:
+        while True:
+            yield Batch([1], 1)
+    finally:
+        time.sleep(0.5)
+        print("done with reading")
+
+reader = ReadAhead(batches(), 1)
+reader.take()
+del reader
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    assert (done.stdout, done.stderr) == ("done with reading\n", "")
+
+
 def test_a_forked_process_knows_that_the_thread_is_not_its_own():
     reader = ReadAhead(numbers(100), 1)
     reader.take()
