@@ -160,7 +160,9 @@ def main() -> int:
         server.log.close()
     if code != 0:
         wrong.append(f"the server ended with {code}")
-    wrong += [f"the log has {sign!r}" for sign in SIGNS if sign in log]
+    wrong += [
+        f"the log has {sign!r}: ...{log[max(0, at - 500) : at + 3000]}" for sign in SIGNS if (at := log.find(sign)) >= 0
+    ]
     if wrong:
         print(log[-5000:])
     for line in wrong[:50]:
