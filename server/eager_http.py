@@ -54,8 +54,10 @@ class EagerHttp(asyncio.Protocol):
         """Whether the request is answered, or will be."""
         if self.entrance is None or cycle.more_body or cycle.waiting_for_100_continue or self.flow.write_paused:
             return False
+        if self.transport.is_closing():
+            return False
         work = self.entrance.work(cycle.scope, bytes(cycle.body), cycle.receive)
-        if work is None or self.transport.is_closing():
+        if work is None:
             return False
         answer = run_eagerly(work, asyncio.get_running_loop().create_task)
         if isinstance(answer, asyncio.Task):
