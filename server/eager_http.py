@@ -40,12 +40,13 @@ class EagerHttp(asyncio.Protocol):
         self._in_data = False
         if self._held is not None:
             (cycle, app), self._held = self._held, None
-            if not self._answer_at_once(cycle):
+            # A connection that closes, since garbage came behind the request, has no place for an answer.
+            if not (self.transport.is_closing() or self._answer_at_once(cycle)):
                 self._start_asgi_task(cycle, app)
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
         # The body comes after this, mostly in the same piece.
-        if self._in_data and self.entrance is not None:
+        if self._in_data:
             self._held = cycle, app
         else:
             super()._start_asgi_task(cycle, app)  # type: ignore[misc]  # uvicorn's
@@ -53,8 +54,6 @@ class EagerHttp(asyncio.Protocol):
     def _answer_at_once(self, cycle: Any) -> bool:
         """Whether the request is answered, or will be."""
         if self.entrance is None or cycle.more_body or cycle.waiting_for_100_continue or self.flow.write_paused:
-            return False
-        if self.transport.is_closing():
             return False
         work = self.entrance.work(cycle.scope, bytes(cycle.body), cycle.receive)
         if work is None:

@@ -162,6 +162,16 @@ def test_connections_are_limited_as_the_options_say(taskset):
             assert b"this address has 2 connections, and may have no more" in whole(third)
 
 
+def test_a_request_with_garbage_behind_it_leaves_no_trace_in_the_log(taskset):
+    with serving(taskset) as (url, talk):
+        for line in (b"GET /metadata", b"POST /reset") * 10:
+            with socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), timeout=TIMEOUT_S) as connection:
+                request = line + b" HTTP/1.1\r\nhost: x\r\n\r\n"
+                connection.sendall(request + request + b"\x00garbage\r\n")
+                assert whole(connection).startswith(b"HTTP/1.1 400 ")
+    assert "Exception" not in talk[0]
+
+
 def whole(connection):
     data = b""
     while piece := connection.recv(2**16):
