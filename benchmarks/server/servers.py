@@ -23,8 +23,15 @@ def tasks(folder: str | None, times: int) -> Any:
     return Taskset.from_rows(rows() * times, declaration()) if folder is None else open_taskset(folder)
 
 
-def serve_openenv(taskset: Any) -> None:
-    """OpenEnv's server with its defaults; our mixin selects the rows."""
+def serve_openenv(taskset: Any, loop: str = "asyncio", http: str = "h11") -> None:
+    """OpenEnv's server with its defaults; our mixin selects the rows.
+
+    Args:
+        taskset: The tasks.
+        loop: The event loop. Installing OpenEnv installs plain uvicorn, which then has asyncio's and parses with h11;
+            here, what we depend on would be picked up too.
+        http: The parser.
+    """
     import uvicorn
     from openenv.core.env_server import create_app
 
@@ -35,7 +42,9 @@ def serve_openenv(taskset: Any) -> None:
     app = create_app(bound, action, observation, env_name="sums", max_concurrent_envs=SESSIONS)
     with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener:
         print(listener.getsockname()[1], flush=True)
-        uvicorn.Server(uvicorn.Config(app, log_level="critical", access_log=False)).run(sockets=[listener])
+        uvicorn.Server(uvicorn.Config(app, loop=loop, http=http, log_level="critical", access_log=False)).run(
+            sockets=[listener]
+        )
 
 
 def serve_ours(taskset: Any, environment: type[Any], transport: Any = "fast") -> None:
@@ -124,6 +133,10 @@ SERVERS: dict[str, tuple[str, Callable[[str | None, int], None]]] = {
     PEER: (
         "OpenEnv's server, OpenEnv environment",
         lambda folder, times: serve_openenv(tasks(folder, times)),
+    ),
+    "openenv-uvloop": (
+        "the same with uvloop and httptools",
+        lambda folder, times: serve_openenv(tasks(folder, times), "uvloop", "httptools"),
     ),
     "thread": (
         "ours, the same environment in a thread",
