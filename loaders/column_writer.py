@@ -127,7 +127,7 @@ def constant(content: bytes) -> pa.Scalar:
     return binary(np.array([0, len(content)], np.int32), np.frombuffer(content, np.uint8))[0]
 
 
-def binary(offsets: "np.ndarray[Any, np.dtype[np.int32]]", content: "np.ndarray[Any, np.dtype[np.uint8]]") -> pa.Array:
+def binary(offsets: "np.ndarray[Any, np.dtype[np.int32]]", content: "np.ndarray[Any, np.dtype[Any]]") -> pa.Array:
     """Values from where each of them ends, and their bytes."""
     buffers = [None, pa.py_buffer(offsets), pa.py_buffer(content)]
     return pa.Array.from_buffers(pa.binary(), len(offsets) - 1, buffers)

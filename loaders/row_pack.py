@@ -83,10 +83,10 @@ class Packer(ColumnWriter):
             return [pc.if_else(array, _TRUE, _FALSE)]
         if types.is_integer(kind):
             unsigned = types.is_unsigned_integer(kind)
-            return [_number(array, 0xCF if unsigned else 0xD3, ">u8" if unsigned else ">i8")]
+            return _number(array, 0xCF if unsigned else 0xD3, ">u8" if unsigned else ">i8")
         if types.is_float32(kind) or types.is_float64(kind):
-            return [_number(array, 0xCB, ">f8")]
-        return [_fixed(array, self._codes[kind])] if kind in self._codes else None
+            return _number(array, 0xCB, ">f8")
+        return _fixed(array, self._codes[kind]) if kind in self._codes else None
 
     def other(self, array: pa.Array) -> list[Part]:
         """Streams."""
@@ -94,7 +94,7 @@ class Packer(ColumnWriter):
 
     def list_of(self, lengths: "np.ndarray[Any, np.dtype[np.int64]]", items: list[Part]) -> list[Part]:
         """The items behind their number."""
-        return [_head(_LIST, lengths), *items]
+        return [*_head(_LIST, lengths), *items]
 
     def pair(self, key: list[Part], value: list[Part]) -> list[Part]:
         """A list of two."""
@@ -124,45 +124,36 @@ def _is_fixed(kind: pa.DataType) -> bool:
     return not is_own and (types.is_temporal(kind) or types.is_decimal(kind) or types.is_float16(kind))
 
 
-def _head(tag: int, lengths: "np.ndarray[Any, np.dtype[np.int64]]") -> pa.Array:
+def _head(tag: int, lengths: "np.ndarray[Any, np.dtype[np.int64]]") -> list[Part]:
     """A tag and a length of 32 bits, in front of what has no fixed length."""
-    return _rows_of(tag, lengths.astype(">u4"))
+    return [bytes([tag]), _of_width(lengths.astype(">u4"), 4)]
 
 
 def _sized(tag: int, values: Part, code: int | None = None) -> list[Part]:
     """Values of any length behind their lengths, and behind the code of an extension."""
     if isinstance(values, bytes):
-        head: Part = bytes([tag]) + struct.pack(">I", len(values))
+        head: list[Part] = [bytes([tag]) + struct.pack(">I", len(values))]
     else:
         head = _head(tag, np.diff(numbers(values, np.int32, len(values) + 1)))
-    return [head, values] if code is None else [head, bytes([code]), values]
+    return [*head, values] if code is None else [*head, bytes([code]), values]
 
 
-def _number(array: pa.Array, tag: int, form: str) -> pa.Array:
+def _number(array: pa.Array, tag: int, form: str) -> list[Part]:
     kind = {">i8": pa.int64(), ">u8": pa.uint64(), ">f8": pa.float64()}[form]
-    return _rows_of(tag, numbers(array.cast(kind), np.dtype(form).newbyteorder("="), len(array)).astype(form))
+    values = numbers(array.cast(kind), np.dtype(form).newbyteorder("="), len(array))
+    return [bytes([tag]), _of_width(values.astype(form), 8)]
 
 
-def _rows_of(tag: int, values: "np.ndarray[Any, np.dtype[np.generic]]") -> pa.Array:
-    width = values.dtype.itemsize
-    rows = np.empty((len(values), width + 1), np.uint8)
-    rows[:, 0] = tag
-    rows[:, 1:] = np.ascontiguousarray(values).view(np.uint8).reshape(len(values), width)
-    return _binary(rows)
-
-
-def _fixed(array: pa.Array, code: int) -> pa.Array:
+def _fixed(array: pa.Array, code: int) -> list[Part]:
     """Extension values that hold Arrow's own bytes."""
     width = array.type.bit_width // 8
-    rows = np.empty((len(array), width + 3), np.uint8)
-    rows[:, 0], rows[:, 1], rows[:, 2] = 0xC7, width, code
-    rows[:, 3:] = numbers(array, np.dtype((np.void, width)), len(array)).view(np.uint8).reshape(len(array), width)
-    return _binary(rows)
+    values = numbers(array, np.dtype((np.void, width)), len(array))
+    return [bytes([0xC7, width, code]), _of_width(values, width)]
 
 
-def _binary(rows: "np.ndarray[Any, np.dtype[np.uint8]]") -> pa.Array:
-    count, width = rows.shape
-    return binary(np.arange(count + 1, dtype=np.int32) * np.int32(width), rows)
+def _of_width(values: "np.ndarray[Any, np.dtype[Any]]", width: int) -> pa.Array:
+    """The bytes of each value."""
+    return binary(np.arange(len(values) + 1, dtype=np.int32) * np.int32(width), values)
 
 
 def _stream_values(array: pa.Array) -> Iterator[bytes]:

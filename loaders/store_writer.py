@@ -134,10 +134,7 @@ def _entries(piece: Piece, at: int, checksum: int) -> tuple[bytes, int]:
     """
     rows = piece.data
     ends = np.frombuffer(piece.ends, np.int32).astype(np.int64) - piece.ends[0]
-    checksums = []
-    for start, end in pairwise(ends.tolist()):
-        checksum = zlib.crc32(rows[start:end], checksum)
-        checksums.append(checksum)
+    checksums = [checksum := zlib.crc32(rows[start:end], checksum) for start, end in pairwise(ends.tolist())]
     table = np.empty(piece.count, _ENTRY)
     table["end"] = ends[1:] + at
     table["checksum"] = checksums
