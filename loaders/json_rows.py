@@ -1,7 +1,7 @@
 """Rows as JSON text, as ``msgspec.json.encode`` writes their dicts: any of them, or all in order.
 
-In order, Parquet files of this machine are decoded on one thread, and written as JSON on another, column by column:
-no row is ever a dict. Whatever cannot be had so comes by way of the dict, and with its error.
+In order, Parquet files of this machine are written as JSON column by column (``parquet_walk``, ``json_pack``): no row
+is ever a dict. Whatever cannot be had so comes by way of the dict, and with its error.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,18 +12,14 @@ import msgspec
 
 from openenv_tasksets.loaders.errors import SourceError, TasksetError
 from openenv_tasksets.loaders.order import MAX_SIZE, Order
-from openenv_tasksets.loaders.read_ahead import Batch, ReadAhead
 from openenv_tasksets.loaders.rows import Row, Rows
 from openenv_tasksets.loaders.stream import Stream
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from openenv_tasksets.loaders.parquet_group import Group
 
-AHEAD_BYTES = 8 << 20
-"""What is decoded ahead, and what is written ahead, about."""
-
+# Their bytes stay in the processor's cache.
+_CUT_ROWS = 256
 _encode = msgspec.json.encode
 
 
@@ -86,20 +82,28 @@ class JsonRows:
     def _parts(self) -> Iterator[Iterable[bytes]]:
         """The rows, some at a time."""
         done = 0
-        for content in _written(self._groups_here() if self._is_whole else ()):
-            lines = content.split(b"\n")
-            lines.pop()  # Behind the last end of a line.
-            yield map(self._checked, range(done, done + len(lines)), lines) if b"\0" in content else lines
-            done += len(lines)
+        groups = self._groups_here() if self._is_whole else ()
+        if groups:
+            from openenv_tasksets.loaders.json_pack import NO_FORM, JsonPacker
+            from openenv_tasksets.loaders.packed_rows import content
+            from openenv_tasksets.loaders.parquet_walk import packed_in_order
+
+            for rows in packed_in_order(groups, JsonPacker().pack):
+                data, ends = content(rows)
+                for first in range(0, len(rows), _CUT_ROWS):
+                    last = min(first + _CUT_ROWS, len(rows))
+                    text = bytes(data[ends[first] : ends[last]])
+                    lines = text.split(b"\n")
+                    lines.pop()  # Behind the last end of a line.
+                    if NO_FORM in text:
+                        yield (self[place] if line == NO_FORM else line for place, line in enumerate(lines, done))
+                    else:
+                        yield lines
+                    done += len(lines)
         if len(self) > MAX_SIZE:  # There is no end.
             yield map(self.__getitem__, range(done, len(self)))
         elif done < len(self):
             yield self._left(done)
-
-    def _checked(self, index: int, line: bytes) -> bytes:
-        from openenv_tasksets.loaders.json_pack import NO_FORM
-
-        return self[index] if line == NO_FORM else line
 
     def _left(self, start: int) -> Iterator[bytes]:
         """The rows from one on, by way of dicts."""
@@ -132,36 +136,3 @@ def _bad_column(row: Row) -> str | None:
         except Exception:  # noqa: BLE001 - whatever msgspec raises
             return name
     return None
-
-
-def _written(groups: "Sequence[Group]") -> Iterator[bytes]:
-    """The lines of the rows of some groups, up to the first that cannot be read or written so."""
-    if not groups:
-        return
-    decoded = ReadAhead(_decode(groups), AHEAD_BYTES)
-    written = ReadAhead(_write(decoded), AHEAD_BYTES)
-    try:
-        # In a forked process there are no threads to wait for.
-        while written.is_ours and (batch := written.take()) is not None:
-            yield from batch.items
-    finally:
-        decoded.close()
-        written.close()
-
-
-def _decode(groups: "Sequence[Group]") -> "Iterator[Batch[pa.RecordBatch]]":
-    for group in groups:
-        for batch in group.batches(group.columns, group.piece_rows):
-            yield Batch([batch], batch.nbytes)
-
-
-def _write(decoded: "ReadAhead[pa.RecordBatch]") -> Iterator[Batch[bytes]]:
-    from openenv_tasksets.loaders.json_pack import JsonPacker
-
-    packer = JsonPacker()
-    while (batch := decoded.take()) is not None and batch.error is None:
-        for rows in map(packer.pack, batch.items):
-            _, ends, content = rows.buffers()
-            bounds = memoryview(ends).cast("B").cast("i")
-            lines = bytes(memoryview(content)[bounds[rows.offset] : bounds[rows.offset + len(rows)]])
-            yield Batch([lines], len(lines))

@@ -39,7 +39,7 @@ SMALL_BYTES = 16 << 20
 """What fits into the memory of one ``ParquetRows`` needs no store."""
 
 _RUN_ROWS = 256
-# So few that most rows are gone before Python's garbage collector has counted enough of their parts to look at them.
+# So few that most are gone before Python's garbage collector has counted enough of their parts to look at them.
 _WALK_ROWS = 32
 _LAYOUT = "layout.json"
 
@@ -91,14 +91,22 @@ class StoredRows:
 
     def __iter__(self) -> Iterator[Row]:
         """The rows in order: from the store some at once, and decoded ahead of whoever asks where there is none."""
-        if self.is_ready():
-            return chain.from_iterable(self._walk())
+        return chain.from_iterable(self._walk() if self.is_ready() else self._walk_files())
+
+    def _walk_files(self) -> Iterator[Iterable[Row]]:
+        """The rows in order, some at a time, none of which are stored."""
         from openenv_tasksets.loaders.order import Order
         from openenv_tasksets.loaders.stream import RowStream
 
-        if not len(self):
-            return iter(())
-        return (row for _, row in RowStream(self, Order(len(self), "sequential", ""), stop=len(self)))
+        done = 0
+        if all(map(_is_here, self._split.files)):
+            from openenv_tasksets.loaders.parquet_walk import rows_in_order
+
+            for count, rows in rows_in_order(self.parquet):
+                yield rows
+                done += count
+        if done < len(self):
+            yield (row for _, row in RowStream(self, Order(len(self), "sequential", ""), start=done, stop=len(self)))
 
     def _walk(self) -> Iterator[Iterable[Row]]:
         """The rows in order, some at a time, which are at hand."""
