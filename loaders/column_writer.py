@@ -116,8 +116,8 @@ def joined(parts: Sequence[Part]) -> Part:
             merged += some
         elif content := b"".join(some):
             merged.append(content)
-    if len(merged) == 1:
-        return merged[0]
+    if len(merged) < 2:
+        return merged[0] if merged else b""
     whole = [constant(part) if isinstance(part, bytes) else part for part in merged]
     return pc.binary_join_element_wise(*whole, constant(b""))
 

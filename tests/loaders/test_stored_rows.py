@@ -18,7 +18,7 @@ from openenv_tasksets.loaders.errors import SourceChanged, SourceError
 from openenv_tasksets.loaders.files import SourceFiles
 from openenv_tasksets.loaders.parquet import ParquetRows
 from openenv_tasksets.loaders.rows import ColumnBlocks, ValueRange
-from openenv_tasksets.loaders.store import INDEX, ROWS
+from openenv_tasksets.loaders.store import ENTRY, INDEX, ROWS, records
 from openenv_tasksets.loaders.stored_rows import StoredRows
 from openenv_tasksets.loaders.stores import Stores
 
@@ -93,6 +93,20 @@ def test_rows_of_a_store_are_those_of_the_files(root, expected):
             rows[index]
         with pytest.raises(IndexError):
             rows.read_many([index])
+
+
+@pytest.mark.parametrize("entry", range(1, 8))
+def test_a_walk_gives_the_right_rows_where_the_store_is_wrong_about_where_one_ends(root, expected, entry):
+    built(root)
+    rows_file = only_file(root, ROWS)
+    content = bytearray(rows_file.read_bytes())
+    [(group, _, table_at, _), *_] = records(only_file(root, INDEX).read_bytes())
+    content[table_at + ENTRY.size * entry] ^= 4
+    rows_file.write_bytes(content)
+
+    assert list(opened(root)) == expected
+    assert opened(root).read_many(range(COUNT)) == expected
+    assert [opened(root)[index] for index in range(group * 7, group * 7 + 7)] == expected[group * 7 : group * 7 + 7]
 
 
 def test_places_blocks_and_errors_are_those_of_the_files(root):
