@@ -6,12 +6,12 @@ is ever a dict. Whatever cannot be had so comes by way of the dict, and with its
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from openenv_tasksets.loaders.errors import SourceError, TasksetError
-from openenv_tasksets.loaders.order import MAX_SIZE, Order
+from openenv_tasksets.loaders.order import MAX_SIZE, Order, Ordering
 from openenv_tasksets.loaders.rows import Row, Rows
 from openenv_tasksets.loaders.stream import Stream
 
@@ -72,6 +72,17 @@ class JsonRows:
         """Whether the row can be had now, without waiting."""
         return self._rows.is_hot(self._served[index])
 
+    def stream(self, order: Ordering, **arguments: Any) -> Stream[bytes]:
+        """The rows at the positions of an order, read ahead: ``(position, JSON)`` after ``(position, JSON)``.
+
+        Args:
+            order: Which row each position means.
+            arguments: As in ``Stream``.
+        """
+        if self._is_whole:
+            return Stream(self._rows, order, self._encoded, **arguments)
+        return Stream(self, order, lambda _, line: line, **arguments)
+
     def _encoded(self, row_index: int, row: Row) -> bytes:
         try:
             return _encode(row)
@@ -107,12 +118,7 @@ class JsonRows:
 
     def _left(self, start: int) -> Iterator[bytes]:
         """The rows from one on, by way of dicts."""
-        order = Order(len(self), "sequential", "")
-        if self._is_whole:
-            stream = Stream(self._rows, order, self._encoded, start=start, stop=len(self))
-        else:
-            stream = Stream(self, order, lambda _, line: line, start=start, stop=len(self))
-        with stream:
+        with self.stream(Order(len(self), "sequential", ""), start=start, stop=len(self)) as stream:
             yield from (line for _, line in stream)
 
     def _groups_here(self) -> "Sequence[Group]":

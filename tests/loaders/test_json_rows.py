@@ -12,6 +12,7 @@ import pytest
 from openenv_tasksets.loaders.errors import SourceChanged, SourceError
 from openenv_tasksets.loaders.files import SourceFiles
 from openenv_tasksets.loaders.json_rows import JsonRows
+from openenv_tasksets.loaders.order import Order
 from openenv_tasksets.loaders.parquet import ParquetRows
 from openenv_tasksets.loaders.rows import ENDLESS, ListRows
 from openenv_tasksets.loaders.stored_rows import StoredRows
@@ -84,6 +85,19 @@ def test_some_of_the_rows_in_an_order_of_their_own(root, expected, open_rows):
     assert len(rows) == 4
     assert list(rows) == [expected[index] for index in (5, 3, 59, 5)]
     assert rows[2] == expected[59]
+
+
+@pytest.mark.parametrize("open_rows", [in_memory, parquet, stored, built])
+@pytest.mark.parametrize("served", [None, range(10, 50)])
+def test_a_stream_gives_the_json_of_what_its_positions_mean(root, expected, open_rows, served):
+    served = served or range(COUNT)
+    rows = JsonRows(open_rows(root), served)
+    order = Order(len(served), "shuffled", "x")
+
+    with rows.stream(order, start=20, stop=150) as stream:
+        found = list(stream)
+
+    assert found == [(position, expected[served[order.locate(position)[1]]]) for position in range(20, 150)]
 
 
 def test_a_row_without_a_form_is_an_error_where_it_is_its_turn(tmp_path):
