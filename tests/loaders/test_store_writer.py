@@ -79,6 +79,7 @@ def test_a_row_group_that_fails_leaves_nothing_behind(rows, folder, after):
             writer.write(1, failing())
         assert 1 not in store
         assert writer.size == size
+        assert [path.stat().st_size for path in folder.glob(f"*{ROWS}")] == [size], "the room is given back"
         writer.write(2, pieces(rows, 2))
 
     other = RowStore(folder, SIZES)
