@@ -12,6 +12,10 @@ if TYPE_CHECKING:
 
     from openenv_tasksets.loaders.row_unpack import Unpacker
 
+AT_ONCE_ROWS = 32
+"""Rows to unpack at once where nobody holds them: so few that most are gone before Python's garbage collector has
+counted enough of their parts to look at them."""
+
 
 class PackedRows:
     """Some rows, packed, in an order of one's own. Immutable and thread-safe.

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import pyarrow as pa
 
-from openenv_tasksets.loaders.packed_rows import PackedRows
+from openenv_tasksets.loaders.packed_rows import AT_ONCE_ROWS, PackedRows
 from openenv_tasksets.loaders.parquet import ParquetRows
 from openenv_tasksets.loaders.parquet_group import Group
 from openenv_tasksets.loaders.read_ahead import Batch, ReadAhead
@@ -16,9 +16,6 @@ from openenv_tasksets.loaders.rows import Row
 
 AHEAD_BYTES = 4 << 20
 """What is decoded ahead, and what is packed ahead, about."""
-
-UNPACKED_ROWS = 32
-"""So few that most are gone before Python's garbage collector has counted enough of their parts to look at them."""
 
 
 def rows_in_order(rows: ParquetRows) -> Iterator[tuple[int, Iterable[Row]]]:
@@ -32,8 +29,8 @@ def rows_in_order(rows: ParquetRows) -> Iterator[tuple[int, Iterable[Row]]]:
     done = 0
     for array in packed_in_order(rows.groups, rows.form.packer.pack):
         packed = PackedRows(array, rows.form.unpacker)
-        for first in range(0, len(packed), UNPACKED_ROWS):
-            last = min(first + UNPACKED_ROWS, len(packed))
+        for first in range(0, len(packed), AT_ONCE_ROWS):
+            last = min(first + AT_ONCE_ROWS, len(packed))
             some: Iterable[Row] = map(rows.__getitem__, range(done + first, done + last))
             with suppress(Exception):  # Whatever Arrow raises for a value.
                 some = packed.unpack(first, last)

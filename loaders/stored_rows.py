@@ -16,7 +16,7 @@ import msgspec
 from openenv_tasksets.loaders.cache_folder import replace_file
 from openenv_tasksets.loaders.errors import SourceError
 from openenv_tasksets.loaders.files import ByteSource, ByteSources
-from openenv_tasksets.loaders.packed_rows import PackedRows
+from openenv_tasksets.loaders.packed_rows import AT_ONCE_ROWS, PackedRows
 from openenv_tasksets.loaders.row_layout import VERSION, Layout, key_of
 from openenv_tasksets.loaders.row_unpack import Unpacker
 from openenv_tasksets.loaders.rows import Row, ValueRange
@@ -39,8 +39,6 @@ SMALL_BYTES = 16 << 20
 """What fits into the memory of one ``ParquetRows`` needs no store."""
 
 _RUN_ROWS = 256
-# So few that most are gone before Python's garbage collector has counted enough of their parts to look at them.
-_WALK_ROWS = 32
 _LAYOUT = "layout.json"
 
 
@@ -94,7 +92,7 @@ class StoredRows:
         return chain.from_iterable(self._walk() if self.is_ready() else self._walk_files())
 
     def _walk_files(self) -> Iterator[Iterable[Row]]:
-        """The rows in order, some at a time, none of which are stored."""
+        """The rows in order, some at a time, which are not all at hand."""
         from openenv_tasksets.loaders.order import Order
         from openenv_tasksets.loaders.stream import RowStream
 
@@ -116,8 +114,8 @@ class StoredRows:
                 most = min(_RUN_ROWS, size - place)
                 run = self._store.run(number, place, most)
                 count = most if run is None else len(run[1]) - 1
-                for first in range(0, count, _WALK_ROWS):
-                    last = min(first + _WALK_ROWS, count)
+                for first in range(0, count, AT_ONCE_ROWS):
+                    last = min(first + AT_ONCE_ROWS, count)
                     indices = range(start + place + first, start + place + last)
                     yield self._at_once(run, first, last, indices) or map(self.__getitem__, indices)
                 place += count

@@ -9,8 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from openenv_tasksets.loaders.errors import SourceError
+from openenv_tasksets.loaders.packed_rows import AT_ONCE_ROWS
 from openenv_tasksets.loaders.parquet import ParquetRows
-from openenv_tasksets.loaders.parquet_walk import UNPACKED_ROWS, packed_in_order, rows_in_order
+from openenv_tasksets.loaders.parquet_walk import packed_in_order, rows_in_order
 
 NAMES = ["0.parquet", "1.parquet"]
 
@@ -29,7 +30,7 @@ def counted(rows):
     """The rows, each part as long as it says it is."""
     for count, part in rows_in_order(rows):
         some = list(part)
-        assert len(some) == count <= UNPACKED_ROWS
+        assert len(some) == count <= AT_ONCE_ROWS
         yield from some
 
 
