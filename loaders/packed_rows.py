@@ -12,6 +12,10 @@ if TYPE_CHECKING:
 
     from openenv_tasksets.loaders.row_unpack import Unpacker
 
+AT_ONCE_ROWS = 32
+"""Rows to unpack at once where nobody holds them: so few that most are gone before Python's garbage collector has
+counted enough of their parts to look at them."""
+
 
 class PackedRows:
     """Some rows, packed, in an order of one's own. Immutable and thread-safe.
@@ -23,9 +27,7 @@ class PackedRows:
 
     def __init__(self, rows: "pa.BinaryArray", unpacker: "Unpacker") -> None:
         self.rows = rows
-        _, ends, data = rows.buffers()
-        self._ends = memoryview(ends).cast("B").cast("i")[rows.offset : rows.offset + len(rows) + 1]
-        self._data = memoryview(b"" if data is None else data).cast("B")
+        self._data, self._ends = content(rows)
         self._unpacker = unpacker
         self.size_bytes = self._ends[-1] - self._ends[0]
 
@@ -40,6 +42,13 @@ class PackedRows:
         """
         ends = self._ends
         return self._unpacker.unpack_many(self._data[ends[start] : ends[stop]], stop - start)
+
+
+def content(rows: "pa.BinaryArray") -> tuple[memoryview, memoryview]:
+    """The bytes of an array's values, and where in there the first one starts and each one ends."""
+    _, ends, data = rows.buffers()
+    data = memoryview(b"" if data is None else data).cast("B")
+    return data, memoryview(ends).cast("B").cast("i")[rows.offset : rows.offset + len(rows) + 1]
 
 
 @runtime_checkable

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from openenv_tasksets.loaders.errors import SourceError
 from openenv_tasksets.loaders.files import ByteSource
+from openenv_tasksets.loaders.packed_rows import content
 from openenv_tasksets.loaders.parquet_footer import BROKEN
 from openenv_tasksets.loaders.ranges import Ranges
 from openenv_tasksets.loaders.row_form import RowForm
@@ -76,9 +77,7 @@ class Piece:
                 rows = self._form.packer.pack(batch)
             except BROKEN as exc:
                 raise self._group.undecodable(exc) from exc
-            _, ends, data = rows.buffers()
-            self._data = memoryview(b"" if data is None else data).cast("B")
-            self._ends = memoryview(ends).cast("B").cast("i")[rows.offset : rows.offset + len(rows) + 1]
+            self._data, self._ends = content(rows)
             self._unpack = self._form.unpacker.unpack
             self._batch = None
         return self

@@ -9,7 +9,8 @@ from itertools import accumulate
 
 import msgspec
 
-VERSION = 1
+VERSION = 2
+"""Of the layout and of the stores beside it."""
 
 
 class Layout(msgspec.Struct, frozen=True, dict=True):

@@ -4,10 +4,10 @@ A store is a folder. Whoever builds it writes two files of its own, ``{token}.ro
 ever appends; so several may build at once, or one after another that was killed, and a reader needs no lock.
 
 ``.rows`` holds a block for each row group: its packed rows, one behind the other, and a table with, for each row,
-where it ends and a checksum. ``.index`` holds a record of fixed length for each block that is complete, with a checksum
-of its own. A row counts only if the record, the table and its checksum say so, and is otherwise read from Parquet: a
-builder that was killed, a disk that was full, a file that was cut and a flipped bit cost time, and never give a wrong
-row.
+where it ends and the checksum of the block up to there: a row is checked from the checksum before it on, and a run
+of rows in one go. ``.index`` holds a record of fixed length for each block that is complete, with a checksum of its
+own. A row counts only if the record, the table and its checksum say so, and is otherwise read from Parquet: a builder
+that was killed, a disk that was full, a file that was cut and a flipped bit cost time, and never give a wrong row.
 Files are read by ``pread``: a memory map would end the process where its file is cut.
 """
 
@@ -20,7 +20,6 @@ import zlib
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -29,22 +28,24 @@ from openenv_tasksets.loaders.cache_folder import replace_file
 
 logger = logging.getLogger(__name__)
 
-MAGIC = b"OTR1"
+MAGIC = b"OTR2"
 """Of a record. All numbers in records are of little endian, those in tables as the machine has them."""
 RECORD = struct.Struct("<4sIQQII")
 """Of ``.index``: magic, row group, where its rows are, where its table is, number of rows, CRC-32 of all before."""
 ENTRY = struct.Struct("=II")
-"""Of a table: where the row ends, counted from the block's start, and its CRC-32. The first entry is zero."""
+"""Of a table: where the row ends, counted from the block's start, and the CRC-32 of all rows up to it.
+
+The first entry is zero, and what the checksums of this block start with."""
 
 MOST_BLOCK_BYTES = 2**32 - 1
 
 ROWS, INDEX, HEAD = ".rows", ".index", "store.json"
 
 _STEP = 0x9E3779B1
-_UNREADABLE = (OSError, struct.error, OverflowError, ValueError)
+_UNREADABLE = (OSError, struct.error, OverflowError, ValueError, MemoryError)
+# Of two entries: where a row starts and ends, and the checksums there.
 _PAIR = struct.Struct("=IIII")
-# Where a row starts, where it ends, and its checksum: of two entries.
-_entry_at = struct.Struct("=I4xII").unpack_from
+_pair_at = _PAIR.unpack_from
 _TABLES_BYTES = 8 << 20
 _crc32 = zlib.crc32
 # Not on Windows, where there are no stores.
@@ -168,41 +169,45 @@ class RowStore:
         try:
             table = block.table
             if table is None:
-                start, _, end, checksum = self._entries(block, place)
+                start, before, end, checksum = self._entries(group, block, place)
             else:
-                start, end, checksum = _entry_at(table, ENTRY.size * place)
+                start, before, end, checksum = _pair_at(table, ENTRY.size * place)
             packed = _pread(block.descriptor, end - start, block.rows_at + start)
         except _UNREADABLE as exc:
             self._drop(group, exc)
             return None
-        if len(packed) == end - start and _crc32(packed, (group * _STEP + place) & 0xFFFFFFFF) == checksum:
+        if packed and len(packed) == end - start and _crc32(packed, before) == checksum:
             return packed
         self._drop(group)
         return None
 
-    def run(self, group: int, place: int, count: int) -> tuple[bytes, int] | None:
-        """Packed rows that follow each other, one behind the other, and how many: at least one, at most ``count``.
+    def run(self, group: int, place: int, count: int) -> tuple[bytes, list[int]] | None:
+        """Packed rows that follow each other, one behind the other; None as in ``row``.
 
-        None as in ``row``.
+        Where each of them ends has no checksum of its own: who cuts them elsewhere than at the end must notice where
+        a piece does not hold whole rows, and then ask for them one by one.
+
+        Returns:
+            At least one row and at most ``count``; zero, and where each row ends.
         """
         block = self._blocks.get(group)
         if block is None:
             return None
         try:
             table = memoryview(_pread(block.descriptor, ENTRY.size * (count + 1), block.table_at + ENTRY.size * place))
-            ends, checksums = table.cast("I")[::2].tolist(), table.cast("I")[3::2].tolist()
-            first, limit = ends[0], ends[0] + _RUN_BYTES
-            if ends[-1] > limit:
-                count = max(1, bisect_right(ends, limit) - 1)
-                del ends[count + 1 :], checksums[count:]
-            content = _pread(block.descriptor, ends[count] - first, block.rows_at + first)
-            packed = [content[start - first : end - first] for start, end in pairwise(ends)]
+            entries = table.cast("I").tolist()
+            first = entries[0]
+            ends = [end - first for end in entries[::2]]
+            if ends[count] > _RUN_BYTES:
+                count = max(1, bisect_right(ends, _RUN_BYTES) - 1)
+                del ends[count + 1 :]
+            content = _pread(block.descriptor, ends[count], block.rows_at + first)
+            before, checksum = entries[1], entries[2 * count + 1]
         except (*_UNREADABLE, IndexError, TypeError) as exc:
             self._drop(group, exc)
             return None
-        seeds = range(group * _STEP + place, group * _STEP + place + count)
-        if [_crc32(row, each & 0xFFFFFFFF) for row, each in zip(packed, seeds, strict=True)] == checksums:
-            return content, count
+        if content and len(content) == ends[count] and _crc32(content, before) == checksum:
+            return content, ends
         self._drop(group)
         return None
 
@@ -227,19 +232,19 @@ class RowStore:
                 if packed is None:
                     break
             else:
-                start, end, checksum = _entry_at(block.table, 8 * place)
+                start, before, end, checksum = _pair_at(block.table, 8 * place)
                 try:
                     packed = _pread(block.descriptor, end - start, block.rows_at + start)
                 except _UNREADABLE as exc:
                     self._drop(group, exc)
                     break
-                if _crc32(packed, (group * _STEP + place) & 0xFFFFFFFF) != checksum or len(packed) != end - start:
+                if not packed or _crc32(packed, before) != checksum or len(packed) != end - start:
                     self._drop(group)
                     break
             found.append(packed)
         return found
 
-    def _entries(self, block: Block, place: int) -> tuple[int, int, int, int]:
+    def _entries(self, group: int, block: Block, place: int) -> tuple[int, int, int, int]:
         """The table's entries before a row and of it. The tables of the first million rows or so are kept."""
         size = ENTRY.size * (block.count + 1)
         if self._table_bytes + size > _TABLES_BYTES:
@@ -248,12 +253,12 @@ class RowStore:
             )
             return first, second, third, fourth
         table = _pread(block.descriptor, size, block.table_at)
-        if len(table) != size:
-            raise ValueError("a table that is cut")
+        if len(table) != size or not table.startswith(ENTRY.pack(0, seed(group))):
+            raise ValueError("a table that is cut, or of another block")
         self._table_bytes += size
         block.table = table
-        start, end, checksum = _entry_at(table, ENTRY.size * place)
-        return start, 0, end, checksum
+        first, second, third, fourth = _pair_at(table, ENTRY.size * place)
+        return first, second, third, fourth
 
     def add(self, name: str, group: int, rows_at: int, table_at: int) -> None:
         """A row group that was just written by this process."""
@@ -296,9 +301,9 @@ class RowStore:
         self._blocks.clear()
 
 
-def seed(group: int, place: int) -> int:
-    """Where a row's checksum starts, so that another row in its place has the wrong one."""
-    return (group * _STEP + place) & 0xFFFFFFFF
+def seed(group: int) -> int:
+    """What the checksums of a block start with, so that another block in its place has the wrong ones."""
+    return (group + 1) * _STEP & 0xFFFFFFFF
 
 
 def records(content: bytes) -> Iterator[tuple[int, int, int, int]]:

@@ -6,6 +6,7 @@ import secrets
 import zlib
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 
@@ -98,13 +99,15 @@ class StoreWriter:
         """
         at = self.size
         end = count = 0
-        table = [ENTRY.pack(0, 0)]
+        checksum = seed(group)
+        table = [ENTRY.pack(0, checksum)]
         try:
             for piece in pieces:
                 if end + len(piece.data) > MOST_BLOCK_BYTES:
                     raise OSError(errno.EFBIG, "a row group of more than 4 GiB")
                 _write(self._rows, piece.data)
-                table.append(_entries(piece, group, count, end))
+                entries, checksum = _entries(piece, end, checksum)
+                table.append(entries)
                 end += len(piece.data)
                 count += piece.count
             _write(self._rows, b"".join(table))
@@ -121,18 +124,21 @@ class StoreWriter:
         self._store.add(self._name, group, at, at + end)
 
 
-def _entries(piece: Piece, group: int, place: int, at: int) -> bytes:
-    """A piece's part of the table, from the row at ``place`` of its row group on, which starts at ``at``."""
+def _entries(piece: Piece, at: int, checksum: int) -> tuple[bytes, int]:
+    """A piece's part of the table, and the last checksum in it.
+
+    Args:
+        piece: The rows.
+        at: Where they start in their block.
+        checksum: The one before.
+    """
     rows = piece.data
     ends = np.frombuffer(piece.ends, np.int32).astype(np.int64) - piece.ends[0]
+    checksums = [checksum := zlib.crc32(rows[start:end], checksum) for start, end in pairwise(ends.tolist())]
     table = np.empty(piece.count, _ENTRY)
     table["end"] = ends[1:] + at
-    places = ends.tolist()
-    table["checksum"] = [
-        zlib.crc32(rows[places[number] : places[number + 1]], seed(group, place + number))
-        for number in range(piece.count)
-    ]
-    return table.tobytes()
+    table["checksum"] = checksums
+    return table.tobytes(), checksum
 
 
 def _open(path: Path, flags: int) -> int:

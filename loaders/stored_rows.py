@@ -5,9 +5,10 @@ few rows have been read, behind whoever reads.
 """
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -15,7 +16,7 @@ import msgspec
 from openenv_tasksets.loaders.cache_folder import replace_file
 from openenv_tasksets.loaders.errors import SourceError
 from openenv_tasksets.loaders.files import ByteSource, ByteSources
-from openenv_tasksets.loaders.packed_rows import PackedRows
+from openenv_tasksets.loaders.packed_rows import AT_ONCE_ROWS, PackedRows
 from openenv_tasksets.loaders.row_layout import VERSION, Layout, key_of
 from openenv_tasksets.loaders.row_unpack import Unpacker
 from openenv_tasksets.loaders.rows import Row, ValueRange
@@ -38,8 +39,6 @@ SMALL_BYTES = 16 << 20
 """What fits into the memory of one ``ParquetRows`` needs no store."""
 
 _RUN_ROWS = 256
-# Python's garbage collector makes it expensive to hold many.
-_WALK_ROWS = 128
 _LAYOUT = "layout.json"
 
 
@@ -90,15 +89,45 @@ class StoredRows:
 
     def __iter__(self) -> Iterator[Row]:
         """The rows in order: from the store some at once, and decoded ahead of whoever asks where there is none."""
-        if not self.is_ready():
-            from openenv_tasksets.loaders.order import Order
-            from openenv_tasksets.loaders.stream import RowStream
+        return chain.from_iterable(self._walk() if self.is_ready() else self._walk_files())
 
-            if len(self):
-                yield from (row for _, row in RowStream(self, Order(len(self), "sequential", ""), stop=len(self)))
-            return
-        for start in range(0, len(self), _WALK_ROWS):
-            yield from self.read_many(range(start, min(start + _WALK_ROWS, len(self))))
+    def _walk_files(self) -> Iterator[Iterable[Row]]:
+        """The rows in order, some at a time, which are not all at hand."""
+        from openenv_tasksets.loaders.order import Order
+        from openenv_tasksets.loaders.stream import RowStream
+
+        done = 0
+        if all(map(_is_here, self._split.files)):
+            from openenv_tasksets.loaders.parquet_walk import rows_in_order
+
+            for count, rows in rows_in_order(self.parquet):
+                yield rows
+                done += count
+        if done < len(self):
+            yield (row for _, row in RowStream(self, Order(len(self), "sequential", ""), start=done, stop=len(self)))
+
+    def _walk(self) -> Iterator[Iterable[Row]]:
+        """The rows in order, some at a time, which are at hand."""
+        for number, (_, size) in enumerate(self._split.layout.groups):
+            start, place = self._split.layout.starts[number], 0
+            while place < size:
+                most = min(_RUN_ROWS, size - place)
+                run = self._store.run(number, place, most)
+                count = most if run is None else len(run[1]) - 1
+                for first in range(0, count, AT_ONCE_ROWS):
+                    last = min(first + AT_ONCE_ROWS, count)
+                    indices = range(start + place + first, start + place + last)
+                    yield self._at_once(run, first, last, indices) or map(self.__getitem__, indices)
+                place += count
+
+    def _at_once(self, run: tuple[bytes, list[int]] | None, first: int, last: int, indices: Sequence[int]) -> list[Row]:
+        """Rows of a run of the store, or from memory; none where they are to be asked for one by one."""
+        with suppress(Exception):  # Whatever Arrow raises for a value, and msgspec for what are not whole rows.
+            if run is None:
+                return self.read_many(indices)
+            content, ends = run
+            return self._unpacker.unpack_many(memoryview(content)[ends[first] : ends[last]], last - first)
+        return []
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -140,7 +169,8 @@ class StoredRows:
         run = self._store.run(group, place, count)
         if run is not None:
             with suppress(Exception):  # Whatever Arrow raises for a value.
-                return self._unpacker.unpack_many(*run)
+                content, ends = run
+                return self._unpacker.unpack_many(content, len(ends) - 1)
         return self._one_by_one([self._store.row(group, number) for number in range(place, place + count)])
 
     def _scattered(self, indices: Sequence[int]) -> list[Row]:

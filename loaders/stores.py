@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from openenv_tasksets.loaders.cache_folder import default_cache, limit_from_environment
-from openenv_tasksets.loaders.store import ENTRY, HEAD, INDEX, ROWS, Head, records, seed
+from openenv_tasksets.loaders.store import ENTRY, HEAD, INDEX, ROWS, Head, records
 
 DEFAULT_LIMIT_BYTES = 20 << 30
 """What all row stores together may take, where nothing else is said."""
@@ -116,7 +116,7 @@ def damaged_rows(stored: Stored) -> int:
         content = index.read_bytes()
         blocks = list(records(content))
         with index.with_suffix(ROWS).open("rb") as rows:
-            for group, rows_at, table_at, count in blocks:
+            for _, rows_at, table_at, count in blocks:
                 rows.seek(table_at)
                 ends = list(ENTRY.iter_unpack(_whole_entries(rows.read(ENTRY.size * (count + 1)))))
                 rows.seek(rows_at)
@@ -124,9 +124,10 @@ def damaged_rows(stored: Stored) -> int:
                     if place + 1 >= len(ends):
                         damaged += count - place
                         break
-                    (start, _), (end, checksum) = ends[place], ends[place + 1]
+                    (start, before), (end, checksum) = ends[place], ends[place + 1]
                     packed = rows.read(max(0, end - start))
-                    damaged += len(packed) != end - start or zlib.crc32(packed, seed(group, place)) != checksum
+                    is_whole = 0 < len(packed) == end - start
+                    damaged += not is_whole or zlib.crc32(packed, before) != checksum
     return damaged
 
 

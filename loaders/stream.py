@@ -49,7 +49,7 @@ class Stream(Iterator[tuple[int, Item]], Generic[Item]):
         self,
         rows: ManyRows,
         order: Ordering,
-        make: Callable[[int, Row], Item],
+        make: Callable[[int, Any], Item],
         *,
         start: int = 0,
         stop: int | None = None,

@@ -8,13 +8,12 @@ as they are packed, the thread does that, and the consumer unpacks them.
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from openenv_tasksets.loaders.order import Ordering
 from openenv_tasksets.loaders.packed_rows import BulkRows, PackedRows
 from openenv_tasksets.loaders.read_ahead import Batch
 from openenv_tasksets.loaders.row_bytes import rows_bytes
-from openenv_tasksets.loaders.rows import Row
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,14 +47,14 @@ _AS_DICTS = 4
 _NAMED_BYTES = 1024
 _SAMPLES = 8
 
-Found = tuple[int, int, Row]
-"""A position, its index and its row."""
+Found = tuple[int, int, Any]
+"""A position, its index and its row, in whatever form its source gives rows."""
 
 
 class ManyRows(Protocol):
     """What a stream asks of rows."""
 
-    def read_many(self, indices: Sequence[int]) -> list[Row]:
+    def read_many(self, indices: Sequence[int]) -> list[Any]:
         """The rows at some indices, in the order given."""
         ...
 
@@ -189,7 +188,7 @@ def _ascends(indices: "NDArray[np.int64]") -> bool:
     return bool((indices[1:] >= indices[:-1]).all())
 
 
-def _ascending(rows: ManyRows, indices: "NDArray[np.int64]", most_bytes: int | None) -> list[Row]:
+def _ascending(rows: ManyRows, indices: "NDArray[np.int64]", most_bytes: int | None) -> list[Any]:
     """The rows at ``indices``, read in ascending order."""
     if most_bytes is None and _ascends(indices):
         return rows.read_many(indices.tolist())
@@ -207,7 +206,7 @@ def _ascending(rows: ManyRows, indices: "NDArray[np.int64]", most_bytes: int | N
             size_bytes += rows_bytes(piece)
             if size_bytes > most_bytes:
                 raise _WindowTooLarge
-    placed: list[Row] = [{}] * len(found)
+    placed: list[Any] = [None] * len(found)
     for rank, row in zip(ranks.tolist(), found, strict=True):
         placed[rank] = row
     return placed
@@ -239,7 +238,7 @@ def _unpacked(
 
 
 def _together(
-    rows: ManyRows, part: Sequence[int], indices: Sequence[int], read: Callable[[], list[Row]]
+    rows: ManyRows, part: Sequence[int], indices: Sequence[int], read: Callable[[], list[Any]]
 ) -> Batch[Found]:
     try:
         return Batch(list(zip(part, indices, read(), strict=True)), 0)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from openenv_tasksets.loaders.json_rows import JsonRows
+
 Value = TypeVar("Value")
 # Fewer are filtered again sooner than their file is read.
 _INDEXED_ROWS = 10_000
@@ -162,6 +164,13 @@ class Split:
             RowError: The row cannot become a task.
         """
         return self.binding.bind(row, index, self._place(self._served[index]))
+
+    @property
+    def json(self) -> "JsonRows":
+        """The bound columns of each task's row as JSON text, in the order of the split: those that are hidden too."""
+        from openenv_tasksets.loaders.json_rows import JsonRows
+
+        return JsonRows(self.rows, self._served)
 
     def row_of(self, index: int) -> int:
         """The row in the files that ``index`` serves."""

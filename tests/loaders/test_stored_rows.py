@@ -18,7 +18,7 @@ from openenv_tasksets.loaders.errors import SourceChanged, SourceError
 from openenv_tasksets.loaders.files import SourceFiles
 from openenv_tasksets.loaders.parquet import ParquetRows
 from openenv_tasksets.loaders.rows import ColumnBlocks, ValueRange
-from openenv_tasksets.loaders.store import INDEX, ROWS
+from openenv_tasksets.loaders.store import ENTRY, INDEX, ROWS, records
 from openenv_tasksets.loaders.stored_rows import StoredRows
 from openenv_tasksets.loaders.stores import Stores
 
@@ -93,6 +93,26 @@ def test_rows_of_a_store_are_those_of_the_files(root, expected):
             rows[index]
         with pytest.raises(IndexError):
             rows.read_many([index])
+
+
+@pytest.mark.parametrize("entry", [1, 31, 32, 33, 64, 100])
+def test_a_walk_gives_the_right_rows_where_the_store_is_wrong_about_where_one_ends(tmp_path, entry):
+    rows = [{"n": n, "text": "x" * (n % 7)} for n in range(100)]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "0.parquet")
+
+    def open_rows():
+        return StoredRows.open(SourceFiles(tmp_path, ["0.parquet"]), Stores(tmp_path / "cache/rows"), small_bytes=0)
+
+    assert open_rows().build().wait(60)
+    path = only_file(tmp_path, ROWS)
+    content = bytearray(path.read_bytes())
+    [(_, _, table_at, _)] = records(only_file(tmp_path, INDEX).read_bytes())
+    content[table_at + ENTRY.size * entry] ^= 4
+    path.write_bytes(content)
+
+    assert list(open_rows()) == rows
+    assert open_rows().read_many(range(100)) == rows
+    assert [open_rows()[index] for index in range(entry - 1, min(entry + 2, 100))] == rows[entry - 1 : entry + 2]
 
 
 def test_places_blocks_and_errors_are_those_of_the_files(root):

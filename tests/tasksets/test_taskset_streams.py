@@ -48,6 +48,22 @@ def keys_by_pyarrow(folder: Path) -> list[str]:
     return list(pa.concat_tables(tables)["key"].to_pylist())
 
 
+def test_the_json_of_a_split_has_the_bound_columns_of_the_rows_that_it_serves(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "tasks")
+    for path in folder.glob("*.parquet"):
+        table = pq.read_table(path)
+        pq.write_table(table.append_column("unbound", pa.array(["secret"] * len(table))), path, row_group_size=17)
+    taskset = Taskset.from_path(folder)
+    bound = ["key", "question", "answer", "level"]
+    tables = [pq.read_table(path, columns=bound) for path in sorted(folder.glob("*.parquet"))]
+    expected = pa.concat_tables(tables).to_pylist()
+
+    assert [json.loads(line) for line in taskset.split("train").json] == expected
+    narrow = taskset.with_view(taskset["train"].where(level=1)).split("train").json
+    assert [json.loads(line) for line in narrow] == [row for row in expected if row["level"] == 1]
+    assert json.loads(narrow[2]) == expected[7]
+
+
 @pytest.mark.parametrize("order", ["shuffled", "sequential", "blocks"])
 def test_a_stream_gives_the_tasks_that_positions_select(tmp_path: Path, order: str) -> None:
     taskset = Taskset.from_path(write_folder(tmp_path / "tasks", order))
