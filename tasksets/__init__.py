@@ -1,7 +1,7 @@
 """OpenEnv Tasksets: dataset rows as the tasks of an OpenEnv environment.
 
 >>> from openenv_tasksets import Declaration, Taskset
->>> declaration = Declaration.model_validate({
+>>> declaration = Declaration.from_dict({
 ...     "spec_version": "hf-rl-env-0.1",
 ...     "environments": [{
 ...         "id": "sums",

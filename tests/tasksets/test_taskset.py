@@ -172,7 +172,7 @@ def test_a_row_that_cannot_be_bound_names_its_file(folder: Path) -> None:
 
 
 def declaration(task: dict[str, Any] | None = None, **environment: Any) -> Declaration:
-    return Declaration.model_validate(
+    return Declaration.from_dict(
         {
             "spec_version": "hf-rl-env-0.1",
             "environments": [
