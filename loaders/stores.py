@@ -1,7 +1,6 @@
 """All row stores of this machine's user: what they take, which of them are whole, and what goes first."""
 
 import os
-import shutil
 import stat
 import zlib
 from collections.abc import Iterator
@@ -94,6 +93,8 @@ class Stores:
         Raises:
             OSError: The disk cannot be asked.
         """
+        import shutil
+
         others = [store for store in self if store.folder != folder]
         left = self.limit_bytes - sum(store.size for store in others) - _size(folder)
         free = shutil.disk_usage(folder).free - _SPARE_BYTES
@@ -132,6 +133,8 @@ def damaged_rows(stored: Stored) -> int:
 
 def remove(folder: Path) -> int:
     """Remove a store, whoever reads it: what is open stays readable. Returns the bytes that it took."""
+    import shutil
+
     size = _size(folder)
     # First what makes it a store: half of one is none.
     with suppress(OSError):

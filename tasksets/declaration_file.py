@@ -2,8 +2,6 @@
 
 import codecs
 import os
-import secrets
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -117,9 +115,11 @@ def write_declaration(declaration: Declaration, path: Path | str) -> None:
         DeclarationError: As ``declaration_yaml``.
         OSError: The file cannot be written.
     """
+    import shutil
+
     data = declaration_yaml(declaration)
     file = _file(path).resolve()
-    temporary = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
+    temporary = file.with_name(f".{file.name}.{os.urandom(8).hex()}")
     try:
         with temporary.open("xb") as opened:
             opened.write(data)

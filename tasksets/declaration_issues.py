@@ -1,6 +1,5 @@
 """Mistakes in a declaration: raised by its fields, and written out as issues with path and line."""
 
-import difflib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -132,6 +131,9 @@ def issues_of(mistakes: Iterable[Mistake], tree: Node | None = None) -> list[Iss
         mistakes: Of the whole that the file holds.
         tree: The file, for lines; None where there is none.
     """
+    # Only a mistake needs it.
+    import difflib
+
     guesses = iter(range(_MOST_GUESSES))
 
     def spelled(given: str, allowed: Sequence[str]) -> str:

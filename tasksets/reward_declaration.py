@@ -1,6 +1,5 @@
 """The ``reward:`` block: the range of rewards and what counts as success, or what RFC 006 leaves free."""
 
-import difflib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -59,13 +58,19 @@ def _reward(value: Any) -> Reward:
         return RewardDeclaration.check(value)
     free: Any = Json().check(value)
     if isinstance(free, Mapping):
-        near = [key for key in free if key not in _OURS and difflib.get_close_matches(key[:60], _OURS, 1, _NEAR_MISS)]
+        near = [key for key in free if key not in _OURS and _is_near_miss(key)]
         if near:
             raise Wrong([unknown_name("unknown key", key, _OURS, key) for key in near])
         return free
     if isinstance(free, int | float) and not isinstance(free, bool):
         return float(free)
     return _CONVENTION.check(free)
+
+
+def _is_near_miss(key: str) -> bool:
+    import difflib
+
+    return bool(difflib.get_close_matches(key[:60], _OURS, 1, _NEAR_MISS))
 
 
 DECLARED_REWARD = Parsed(
