@@ -220,7 +220,8 @@ class Declared:
     def __setattr__(self, name: str, _value: object) -> NoReturn:
         raise AttributeError(f"{name}: a {type(self).__name__} is frozen; replace() makes a changed copy")
 
-    __delattr__ = __setattr__  # type: ignore[assignment]
+    def __delattr__(self, name: str) -> NoReturn:
+        self.__setattr__(name, None)
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and self._values() == other._values()
