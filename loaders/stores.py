@@ -5,7 +5,6 @@ import stat
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -20,8 +19,7 @@ _SPARE_BYTES = 512 << 20
 _LAYOUT = "layout.json"
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(msgspec.Struct, frozen=True):
     """One store on the disk.
 
     Attributes:
@@ -44,8 +42,7 @@ class Stored:
         return f"{self.folder.parent.name[:8]}-{self.folder.name[:8]}"
 
 
-@dataclass(frozen=True, slots=True)
-class Stores:
+class Stores(msgspec.Struct, frozen=True):
     """The folder of all row stores.
 
     Attributes:

@@ -2,8 +2,9 @@
 
 import inspect
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
+
+import msgspec
 
 from openenv_tasksets.loaders.errors import EnvironmentNotFound
 from openenv_tasksets.loaders.spelling import nearest
@@ -63,8 +64,7 @@ def method_name(environment: type[Any], name: str) -> str:
     return name if inherited else f"{name}_async"
 
 
-@dataclass(frozen=True, slots=True)
-class Accepts:
+class Accepts(msgspec.Struct, frozen=True):
     """Which keyword arguments a function takes.
 
     Attributes:
