@@ -1,6 +1,6 @@
 """The declaration: ``environment.yaml`` as a checked, frozen value.
 
-The models here and in ``dataset_declaration``, ``task_declaration`` and ``runtime_declaration`` are the file's
+The parts here and in ``dataset_declaration``, ``task_declaration`` and ``runtime_declaration`` are the file's
 schema. They hold no import strings: code comes from an installed package, an image or a Space.
 """
 

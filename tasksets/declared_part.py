@@ -1,7 +1,7 @@
 """The parts of a declaration: frozen values whose fields are declared, checked and described in one place."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, ClassVar, Literal, NoReturn, Self, TypeVar, dataclass_transform, overload
+from typing import Any, ClassVar, NoReturn, Self, TypeVar, dataclass_transform, overload
 
 import msgspec
 
@@ -52,11 +52,7 @@ def field(kind: Kind[Value], description: str) -> Value: ...
 @overload
 def field(kind: Kind[Value], description: str, *, default: Value, key: str | None = None) -> Value: ...
 @overload
-def field(kind: Kind[Value], description: str, *, default_factory: Callable[[], Value]) -> Value: ...
-@overload
-def field(
-    kind: Kind[Value], description: str, *, default_factory: Callable[[], Value], init: Literal[False]
-) -> Value: ...
+def field(kind: Kind[Value], description: str, *, default_factory: Callable[[], Value], init: bool = True) -> Value: ...
 
 
 def field(

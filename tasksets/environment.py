@@ -2,9 +2,8 @@
 
 import inspect
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
-
-import msgspec
 
 from openenv_tasksets.loaders.errors import EnvironmentNotFound
 from openenv_tasksets.loaders.spelling import nearest
@@ -64,7 +63,8 @@ def method_name(environment: type[Any], name: str) -> str:
     return name if inherited else f"{name}_async"
 
 
-class Accepts(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Accepts:
     """Which keyword arguments a function takes.
 
     Attributes:
