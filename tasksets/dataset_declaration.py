@@ -1,11 +1,10 @@
 """The ``dataset:`` block: rows that live elsewhere, explicit files, or rows made by code."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from openenv_tasksets.declaration_issues import Mistake
 from openenv_tasksets.declared_kind import ByName, JsonSchema, Many, Nullable, Parsed
-from openenv_tasksets.declared_part import Declared, field
+from openenv_tasksets.declared_part import Contradictions, Declared, field
 from openenv_tasksets.declared_value import ENTRY_POINT, HUB_NAME, RELATIVE_PATH, Json, Text, filled, given
 from openenv_tasksets.task_declaration import SPLIT_NAME
 
@@ -52,14 +51,14 @@ class DatasetDeclaration(Declared):
     arguments: Mapping[str, Any] = field(Json(is_object=True), "Arguments of the source.", default_factory=dict)
 
     @classmethod
-    def _contradictions(cls, values: Mapping[str, Any]) -> Iterator[Mistake]:
+    def _contradictions(cls, values: Mapping[str, Any]) -> Contradictions:
         if values.get("revision") is not None and values.get("repo_id", "") is None:
-            yield Mistake("goes with repo_id only; name the repository too", ("revision",))
+            yield "revision", "goes with repo_id only; name the repository too"
         beside = [name for name in ("repo_id", "data_files", "hidden") if values.get(name, "") is not None]
         if values.get("source") is not None and beside:
-            yield Mistake(f"source makes the rows itself; got {' and '.join(beside)} beside it")
+            yield None, f"source makes the rows itself; got {' and '.join(beside)} beside it"
         if values.get("arguments") and values.get("source", "") is None:
-            yield Mistake("goes with source only; name the source too", ("arguments",))
+            yield "arguments", "goes with source only; name the source too"
 
     @classmethod
     def _rules(cls) -> JsonSchema:

@@ -11,6 +11,8 @@ from openenv_tasksets.issue_list import shown
 from openenv_tasksets.loaders.errors import DeclarationError
 
 Value = TypeVar("Value")
+Contradictions = Iterable[tuple[str | None, str]]
+"""The field that is wrong, None for the whole, and what is."""
 
 
 class Field(msgspec.Struct, frozen=True):
@@ -92,10 +94,11 @@ class Declared:
     _rest: ClassVar[str | None] = None
 
     def __init_subclass__(cls) -> None:
-        cls._fields = {name: each for name, each in vars(cls).items() if isinstance(each, Field)}
-        cls._rest = next((name for name, each in cls._fields.items() if each.is_rest), None)
-        for name in cls._fields:
+        own = {name: each for name, each in vars(cls).items() if isinstance(each, Field)}
+        for name in own:
             delattr(cls, name)
+        cls._fields = {**cls._fields, **own}
+        cls._rest = next((name for name, each in cls._fields.items() if each.is_rest), None)
 
     def __init__(self, **values: Any) -> None:
         try:
@@ -192,7 +195,9 @@ class Declared:
                 found.add([Mistake(MISSING, (key,))])
             else:
                 values[name] = each.default_value()
-        found.add(cls._contradictions(values))
+        keys = {name: key for key, name in names.items()}
+        for wrong, message in cls._contradictions(values):
+            found.add([Mistake(message, () if wrong is None else (keys[wrong],))])
         if cls._rest is None:
             found.add(unknown_key(key, names) for key in others)
         found.raise_all()
@@ -204,7 +209,7 @@ class Declared:
         return ()
 
     @classmethod
-    def _contradictions(cls, _values: Mapping[str, Any]) -> Iterable[Mistake]:
+    def _contradictions(cls, _values: Mapping[str, Any]) -> Contradictions:
         """Mistakes between the fields that passed; a field that did not is absent, and counts as given."""
         return ()
 

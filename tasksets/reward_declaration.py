@@ -1,11 +1,11 @@
 """The ``reward:`` block: the range of rewards and what counts as success, or what RFC 006 leaves free."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from openenv_tasksets.declaration_issues import Mistake, Wrong, mistake, unknown_name
+from openenv_tasksets.declaration_issues import Wrong, mistake, unknown_name
 from openenv_tasksets.declared_kind import Nullable, Parsed
-from openenv_tasksets.declared_part import Declared, field
+from openenv_tasksets.declared_part import Contradictions, Declared, field
 from openenv_tasksets.declared_value import Json, Number, Text
 from openenv_tasksets.issue_list import shown
 
@@ -39,16 +39,15 @@ class RewardDeclaration(Declared):
     )
 
     @classmethod
-    def _contradictions(cls, values: Mapping[str, Any]) -> Iterator[Mistake]:
+    def _contradictions(cls, values: Mapping[str, Any]) -> Contradictions:
         threshold, bounds = values.get("success_threshold"), values.get("range")
         if threshold is not None and bounds is not None and not bounds[0] <= threshold <= bounds[1]:
-            message = f"{threshold:g} is outside the range [{bounds[0]:g}, {bounds[1]:g}]"
-            yield Mistake(message, ("success_threshold",))
+            yield "success_threshold", f"{threshold:g} is outside the range [{bounds[0]:g}, {bounds[1]:g}]"
 
 
 Reward = RewardDeclaration | str | float | Mapping[str, Any] | None
 
-_OURS = ("range", "success_threshold")
+_OURS = tuple(RewardDeclaration.whole_schema()["properties"])
 
 
 def _reward(value: Any) -> Reward:

@@ -1,12 +1,12 @@
 """The ``frameworks:`` block: which OpenEnv runtime plays the tasks, and other frameworks' own blocks."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from openenv_tasksets.declaration_issues import Mistake, Wrong, mistake
+from openenv_tasksets.declaration_issues import Wrong, mistake
 from openenv_tasksets.declared_kind import ByName, Checked, JsonSchema, Many, Nullable
-from openenv_tasksets.declared_part import Declared, field
+from openenv_tasksets.declared_part import Contradictions, Declared, field
 from openenv_tasksets.declared_value import (
     ENTRY_POINT,
     HUB_NAME,
@@ -116,14 +116,14 @@ class OpenEnvRuntime(Declared):
     )
 
     @classmethod
-    def _contradictions(cls, values: Mapping[str, Any]) -> Iterator[Mistake]:
+    def _contradictions(cls, values: Mapping[str, Any]) -> Contradictions:
         # A runtime that is given but wrong is absent from the values: it counts, its own mistake is reported.
         named = [name for name in _RUNTIMES if values.get(name, "") is not None]
         if len(named) != 1:
-            yield Mistake(f"exactly one of package, image, space_id is needed; got {' and '.join(named) or 'none'}")
+            yield None, f"exactly one of package, image, space_id is needed; got {' and '.join(named) or 'none'}"
         for name in ("environment", "arguments"):
             if values.get(name) and values.get("package", "") is None:
-                yield Mistake("goes with package only: an image or a Space chooses its environment itself", (name,))
+                yield name, "goes with package only: an image or a Space chooses its environment itself"
 
     @classmethod
     def _rules(cls) -> JsonSchema:
@@ -149,9 +149,9 @@ class Frameworks(Declared):
     )
 
     @classmethod
-    def _contradictions(cls, values: Mapping[str, Any]) -> Iterator[Mistake]:
+    def _contradictions(cls, values: Mapping[str, Any]) -> Contradictions:
         if values.get("openenv", "") is None and not values.get("foreign", "not passed"):
-            yield Mistake("name at least one framework, such as openenv")
+            yield None, "name at least one framework, such as openenv"
 
     @classmethod
     def _rules(cls) -> JsonSchema:

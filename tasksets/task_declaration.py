@@ -5,7 +5,7 @@ from typing import Any, Literal, get_args
 
 from openenv_tasksets.declaration_issues import Mistake, Wrong, member, mistake, unknown_name
 from openenv_tasksets.declared_kind import ByName, Checked, Choice, JsonSchema, Many, Nullable, Parsed
-from openenv_tasksets.declared_part import Declared, field
+from openenv_tasksets.declared_part import Contradictions, Declared, field
 from openenv_tasksets.declared_pattern import LONGEST_PATTERN, why_refused
 from openenv_tasksets.declared_value import Boolean, Integer, Json, Number, Text, given
 from openenv_tasksets.issue_list import shown
@@ -66,9 +66,9 @@ class ColumnArgument(Declared):
     )
 
     @classmethod
-    def _contradictions(cls, values: Mapping[str, Any]) -> Iterator[Mistake]:
+    def _contradictions(cls, values: Mapping[str, Any]) -> Contradictions:
         if values.get("form") is not None and values.get("extract") is not None:
-            yield Mistake("goes with a whole column, not with extract; leave one of them out", ("as",))
+            yield "form", "goes with a whole column, not with extract; leave one of them out"
 
     @classmethod
     def _rules(cls) -> JsonSchema:

@@ -1,15 +1,15 @@
 import copy
 import pickle
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from openenv_tasksets.declaration_issues import Mistake
 from openenv_tasksets.declared_kind import ByName, Many, Nullable
-from openenv_tasksets.declared_part import Declared, field
+from openenv_tasksets.declared_part import Contradictions, Declared, field
 from openenv_tasksets.declared_value import PROSE, Integer, Json, Text
 from openenv_tasksets.loaders.errors import DeclarationError
+from openenv_tasksets.task_declaration import ColumnArgument
 
 
 class Bounds(Declared):
@@ -22,9 +22,9 @@ class Bounds(Declared):
     high: int = field(Integer(at_least=0), "The highest.")
 
     @classmethod
-    def _contradictions(cls, values: Mapping[str, Any]) -> Iterator[Mistake]:
+    def _contradictions(cls, values: Mapping[str, Any]) -> Contradictions:
         if values.get("low", 0) > values.get("high", values.get("low", 0)):
-            yield Mistake("must be at most high", ("low",))
+            yield "low", "must be at most high"
 
 
 class Part(Declared):
@@ -73,6 +73,12 @@ def test_every_mistake_of_every_part_comes_at_once() -> None:
 
 def test_a_wrong_field_does_not_hide_a_contradiction_and_makes_none() -> None:
     assert mistakes(Bounds, low=5, high=-1) == ["high: expected a whole number of at least 0; got -1"]
+
+
+def test_a_contradiction_is_said_of_the_name_that_was_given() -> None:
+    assert mistakes(ColumnArgument, column="a", extract="b", form="pil")[0].startswith("form: goes with a whole")
+    given = {"column": "a", "extract": "b", "as": "pil"}
+    assert mistakes(ColumnArgument.from_dict, given)[0].startswith("as: goes with a whole")
 
 
 @pytest.mark.parametrize("given", [None, "a", ["a"], Bounds(high=1)])
