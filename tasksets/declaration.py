@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from openenv_tasksets.dataset_declaration import DatasetDeclaration
-from openenv_tasksets.declaration_issues import Mistake, checked_with, member, mistake, unknown_name
+from openenv_tasksets.declaration_issues import Mistake, checked_with, member, unknown_name, wrong
 from openenv_tasksets.declared_kind import ByName, Checked, Many, Nullable, Parsed
 from openenv_tasksets.declared_part import Declared, field
 from openenv_tasksets.declared_value import PROSE, Json, Text
@@ -94,7 +94,7 @@ def minor_version(spec_version: str) -> int | None:
 
 def _is_free(environment_id: str) -> None:
     if environment_id.lower() in RESERVED_IDS:
-        raise mistake(f"{environment_id!r} is the name of a route of the server; choose another id")
+        raise wrong(f"{environment_id!r} is the name of a route of the server; choose another id")
 
 
 def _any_case(word: str) -> str:
@@ -232,7 +232,7 @@ class Origin(msgspec.Struct, frozen=True):
 
 def _is_known_version(text: str) -> None:
     if minor_version(text) is None:
-        raise mistake(
+        raise wrong(
             f"{shown(text)} is not a version that this library reads: it reads hf-rl-env-0.x, as in {SPEC_VERSION}"
         )
 

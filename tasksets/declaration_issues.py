@@ -76,7 +76,7 @@ class Found:
             raise Wrong(self._mistakes)
 
 
-def mistake(message: str) -> Wrong:
+def wrong(message: str) -> Wrong:
     """What is wrong with the value being checked."""
     return Wrong([Mistake(message)])
 

@@ -8,7 +8,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 
-from openenv_tasksets.declaration_issues import Found, mistake
+from openenv_tasksets.declaration_issues import Found, wrong
 from openenv_tasksets.field_path import Step
 from openenv_tasksets.issue_list import shown
 
@@ -61,7 +61,7 @@ class Choice(msgspec.Struct, Generic[Word], frozen=True):
             if isinstance(value, str) and value == word:
                 return word
         *most, last = map(repr, self.words)
-        raise mistake(f"expected {', '.join(most)} or {last}; got {shown(value)}")
+        raise wrong(f"expected {', '.join(most)} or {last}; got {shown(value)}")
 
     def json_schema(self) -> JsonSchema:
         """The words."""
@@ -84,9 +84,9 @@ class Many(msgspec.Struct, Generic[Value], frozen=True):
     def check(self, value: Any) -> tuple[Value, ...]:
         """The values as a tuple."""
         if not isinstance(value, list | tuple):
-            raise mistake(f"expected a list; got {shown(value) if self.is_shown else 'something else'}")
+            raise wrong(f"expected a list; got {shown(value) if self.is_shown else 'something else'}")
         if self.least is not None and not value:
-            raise mistake(f"expected at least one {self.least}; got none")
+            raise wrong(f"expected at least one {self.least}; got none")
         found = Found()
         items = []
         for index, item in enumerate(value):
@@ -115,7 +115,7 @@ class ByName(msgspec.Struct, Generic[Value], frozen=True):
     def check(self, value: Any) -> Mapping[str, Value]:
         """The values by name."""
         if not isinstance(value, Mapping):
-            raise mistake(f"expected a mapping; got {shown(value)}")
+            raise wrong(f"expected a mapping; got {shown(value)}")
         found = Found()
         checked = {}
         for key, member in value.items():

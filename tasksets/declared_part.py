@@ -5,7 +5,7 @@ from typing import Any, ClassVar, NoReturn, Self, TypeVar, dataclass_transform, 
 
 import msgspec
 
-from openenv_tasksets.declaration_issues import MISSING, Found, Mistake, Wrong, issues_of, mistake, unknown_key
+from openenv_tasksets.declaration_issues import MISSING, Found, Mistake, Wrong, issues_of, unknown_key, wrong
 from openenv_tasksets.declared_kind import JsonSchema, Kind
 from openenv_tasksets.issue_list import shown
 from openenv_tasksets.loaders.errors import DeclarationError
@@ -145,7 +145,7 @@ class Declared:
         if isinstance(value, cls):
             return value
         if not isinstance(value, Mapping):
-            raise mistake(f"expected a mapping; got {shown(value)}")
+            raise wrong(f"expected a mapping; got {shown(value)}")
         part = cls.__new__(cls)
         part.__dict__.update(cls._checked(value, {each.key or name: name for name, each in cls._fields.items()}))
         return part
@@ -196,8 +196,8 @@ class Declared:
             else:
                 values[name] = each.default_value()
         keys = {name: key for key, name in names.items()}
-        for wrong, message in cls._contradictions(values):
-            found.add([Mistake(message, () if wrong is None else (keys[wrong],))])
+        for at, message in cls._contradictions(values):
+            found.add([Mistake(message, () if at is None else (keys[at],))])
         if cls._rest is None:
             found.add(unknown_key(key, names) for key in others)
         found.raise_all()
@@ -238,12 +238,13 @@ class Declared:
 
 
 def _check_keys(given: Mapping[Any, Any]) -> None:
-    wrong = [key for key in given if not isinstance(key, str)]
-    if wrong:
-        message = "Keys should be strings; got {}"
-        raise Wrong(
-            [Mistake(message.format(shown(key)), (key if isinstance(key, int) else str(key),)) for key in wrong]
-        )
+    mistakes = [
+        Mistake(f"Keys should be strings; got {shown(key)}", (key if isinstance(key, int) else str(key),))
+        for key in given
+        if not isinstance(key, str)
+    ]
+    if mistakes:
+        raise Wrong(mistakes)
 
 
 def plain(value: Any) -> Any:

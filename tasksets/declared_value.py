@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from openenv_tasksets.declaration_issues import Mistake, Wrong, mistake
+from openenv_tasksets.declaration_issues import Mistake, Wrong, wrong
 from openenv_tasksets.declared_kind import JsonSchema
 from openenv_tasksets.field_path import Step
 from openenv_tasksets.issue_list import shown
@@ -38,14 +38,14 @@ class Text(msgspec.Struct, frozen=True):
         """The text as ``str``."""
         if not isinstance(value, str):
             hint = "; in quotes it is text" if isinstance(value, bool | int | float) else ""
-            raise mistake(f"expected {self.shape}; got {shown(value)}{hint}")
+            raise wrong(f"expected {self.shape}; got {shown(value)}{hint}")
         text = str(value)
         if self.longest is not None and len(text) > self.longest:
-            raise mistake(f"expected {self.shape} of at most {self.longest:,} characters; got {len(text):,}")
+            raise wrong(f"expected {self.shape} of at most {self.longest:,} characters; got {len(text):,}")
         if not self.fits(text):
-            raise mistake(f"expected {self.shape}; got {shown(text)}")
+            raise wrong(f"expected {self.shape}; got {shown(text)}")
         if not _is_unicode(text):
-            raise mistake("half of a surrogate pair is not a character")
+            raise wrong("half of a surrogate pair is not a character")
         return text
 
     def fits(self, text: str) -> bool:
@@ -84,7 +84,7 @@ class Integer(msgspec.Struct, frozen=True):
         """The number as ``int``."""
         number = _core(value)
         if isinstance(number, bool) or not isinstance(number, int) or number < self.at_least:
-            raise mistake(f"expected a whole number of at least {self.at_least}; got {_given(value)}")
+            raise wrong(f"expected a whole number of at least {self.at_least}; got {_given(value)}")
         return number
 
     def json_schema(self) -> JsonSchema:
@@ -102,13 +102,13 @@ class Number(msgspec.Struct, frozen=True):
         number = _core(value)
         shape = "a number above 0" if self.is_positive else "a number"
         if isinstance(number, bool) or not isinstance(number, int | float):
-            raise mistake(f"expected {shape}; got {_given(value)}")
+            raise wrong(f"expected {shape}; got {_given(value)}")
         try:
             number = float(checked_number(number))
         except ValueError as exc:
-            raise mistake(f"expected {shape}; got {_given(value)}") from exc
+            raise wrong(f"expected {shape}; got {_given(value)}") from exc
         if self.is_positive and number <= 0:
-            raise mistake(f"expected {shape}; got {_given(value)}")
+            raise wrong(f"expected {shape}; got {_given(value)}")
         return number
 
     def json_schema(self) -> JsonSchema:
@@ -123,7 +123,7 @@ class Boolean(msgspec.Struct, frozen=True):
         """The value as ``bool``."""
         truth = _core(value)
         if not isinstance(truth, bool):
-            raise mistake(f"expected true or false; got {_given(value)}")
+            raise wrong(f"expected true or false; got {_given(value)}")
         return truth
 
     def json_schema(self) -> JsonSchema:
@@ -139,7 +139,7 @@ class Json(msgspec.Struct, frozen=True):
     def check(self, value: Any) -> Any:
         """The value as None, bool, int, float, str, list and dict."""
         if self.is_object and not isinstance(value, Mapping):
-            raise mistake(f"expected a mapping; got {shown(value)}")
+            raise wrong(f"expected a mapping; got {shown(value)}")
         mistakes: list[Mistake] = []
         resolved = _json(value, (), mistakes)
         if mistakes:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from openenv_tasksets.declaration_issues import Wrong, mistake, unknown_name
+from openenv_tasksets.declaration_issues import Wrong, unknown_name, wrong
 from openenv_tasksets.declared_kind import Nullable, Parsed
 from openenv_tasksets.declared_part import Contradictions, Declared, field
 from openenv_tasksets.declared_value import Json, Number, Text
@@ -18,10 +18,10 @@ def _range(value: Any) -> tuple[float, float] | None:
     if value is None:
         return None
     if not isinstance(value, list | tuple) or len(value) != 2:
-        raise mistake(f"expected the lowest and the highest reward, as in [0, 1]; got {shown(value)}")
+        raise wrong(f"expected the lowest and the highest reward, as in [0, 1]; got {shown(value)}")
     low, high = (_NUMBER.check(bound) for bound in value)
     if low >= high:
-        raise mistake(f"the lowest reward must be below the highest; got {low:g} and {high:g}")
+        raise wrong(f"the lowest reward must be below the highest; got {low:g} and {high:g}")
     return low, high
 
 

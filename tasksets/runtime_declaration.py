@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from openenv_tasksets.declaration_issues import Wrong, mistake
+from openenv_tasksets.declaration_issues import Wrong, wrong
 from openenv_tasksets.declared_kind import ByName, Checked, JsonSchema, Many, Nullable
 from openenv_tasksets.declared_part import Contradictions, Declared, field
 from openenv_tasksets.declared_value import (
@@ -47,7 +47,7 @@ class SecretName:
         try:
             return _SECRET.check(value)
         except Wrong:
-            raise mistake(
+            raise wrong(
                 "expected the name of an environment variable, such as OPENAI_API_KEY, never its value "
                 "(what was given is not shown)"
             ) from None
@@ -65,7 +65,7 @@ def _is_range(text: str) -> None:
     try:
         SpecifierSet(text)
     except InvalidSpecifier as exc:
-        raise mistake(f"expected {_VERSIONS.shape}; got {shown(text)}") from exc
+        raise wrong(f"expected {_VERSIONS.shape}; got {shown(text)}") from exc
 
 
 def _is_requirement(text: str) -> None:
@@ -76,7 +76,7 @@ def _is_requirement(text: str) -> None:
     try:
         Requirement(text)
     except InvalidRequirement as exc:
-        raise mistake(f"expected {_REQUIREMENT.shape}; got {shown(text)}") from exc
+        raise wrong(f"expected {_REQUIREMENT.shape}; got {shown(text)}") from exc
 
 
 _RANGE = Checked(_VERSIONS, _is_range)

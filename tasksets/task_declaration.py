@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, get_args
 
-from openenv_tasksets.declaration_issues import Mistake, Wrong, member, mistake, unknown_name
+from openenv_tasksets.declaration_issues import Mistake, Wrong, member, unknown_name, wrong
 from openenv_tasksets.declared_kind import ByName, Checked, Choice, JsonSchema, Many, Nullable, Parsed
 from openenv_tasksets.declared_part import Contradictions, Declared, field
 from openenv_tasksets.declared_pattern import LONGEST_PATTERN, why_refused
@@ -34,7 +34,7 @@ _FORM: Choice[MediaForm] = Choice(get_args(MediaForm))
 
 def _compiles(pattern: str) -> None:
     if reason := why_refused(pattern):
-        raise mistake(f"{shown(pattern)} is not a regular expression of RE2: {reason}")
+        raise wrong(f"{shown(pattern)} is not a regular expression of RE2: {reason}")
 
 
 def _parses(template: str) -> None:
@@ -110,10 +110,10 @@ def _argument(value: Any) -> Argument:
             what = "exactly one of column, template, value is needed; no key"
             raise Wrong([unknown_name(what, unknown, tuple(_KINDS))])
         which = " and ".join(named) or "none"
-        raise mistake(f"exactly one of column, template, value is needed; got {which}")
+        raise wrong(f"exactly one of column, template, value is needed; got {which}")
     for key in ("extract", "as"):
         if key in value and named != ["column"]:
-            raise mistake(f"{key} works on a column, not on a {named[0]}; leave it out")
+            raise wrong(f"{key} works on a column, not on a {named[0]}; leave it out")
     return _KINDS[named[0]].check(value)
 
 
@@ -125,7 +125,7 @@ def _reset(value: Any) -> Mapping[str, Argument] | Literal["all"]:
     if isinstance(value, str):
         if value == "all":
             return "all"
-        raise mistake(f"expected a mapping of reset() arguments, or all; got {shown(value)}")
+        raise wrong(f"expected a mapping of reset() arguments, or all; got {shown(value)}")
     return _BOUND_BY_NAME.check(value)
 
 
@@ -138,9 +138,9 @@ def _order(value: Any) -> OrderKind | Mapping[str, OrderKind]:
 
 def _no_rows(value: Any) -> None:
     if value == "steps":
-        raise mistake("steps are not supported: one row is one task, and step() never moves to another; remove the key")
+        raise wrong("steps are not supported: one row is one task, and step() never moves to another; remove the key")
     if value is not None:
-        raise mistake(f"the key is reserved, and {shown(value)} has no meaning: one row is one task; remove the key")
+        raise wrong(f"the key is reserved, and {shown(value)} has no meaning: one row is one task; remove the key")
 
 
 class SplitDeclaration(Declared):

@@ -3,7 +3,7 @@ from typing import Any, get_args
 import jsonschema
 import pytest
 
-from openenv_tasksets.declaration_issues import Wrong, mistake
+from openenv_tasksets.declaration_issues import Wrong, wrong
 from openenv_tasksets.declared_kind import ByName, Checked, Choice, Kind, Many, Nullable, Parsed
 from openenv_tasksets.declared_value import Integer, Text
 from openenv_tasksets.task_declaration import OrderKind
@@ -14,7 +14,7 @@ WORD = Text("a word", r"[a-z]+")
 
 def is_even(number: int) -> None:
     if number % 2:
-        raise mistake("odd")
+        raise wrong("odd")
 
 
 def one_or_many(value: Any) -> tuple[str, ...]:
