@@ -68,7 +68,7 @@ def relay_app(upstream: str) -> Any:
         "task": {"reset": {"question": "question", "answer": "answer"}, "visible": ["question"]},
         "frameworks": {"openenv": {"space_id": "acme/asks"}},
     }
-    declaration = Declaration.model_validate({"spec_version": "hf-rl-env-0.1", "environments": [declared]})
+    declaration = Declaration.from_dict({"spec_version": "hf-rl-env-0.1", "environments": [declared]})
     rows = [{"question": f"What is {n} + 1?", "answer": str(n + 1)} for n in range(1000)]
     return create_app([Host(Taskset.from_rows(rows, declaration), RemoteRuntime(upstream))])
 

@@ -61,7 +61,7 @@ def our_app() -> Any:
 
     openenv = {"min_version": ">=0.10.0", "package": "openenv-tasksets"}
     declared = {"id": "naps", "task": {"reset": {"question": "question"}}, "frameworks": {"openenv": openenv}}
-    declaration = Declaration.model_validate({"spec_version": "hf-rl-env-0.1", "environments": [declared]})
+    declaration = Declaration.from_dict({"spec_version": "hf-rl-env-0.1", "environments": [declared]})
     rows = [{"question": f"q{n}"} for n in range(1000)]
     settings = HostSettings(max_sessions=4096)
     return create_app([Host(Taskset.from_rows(rows, declaration), environment()[0], settings=settings)])

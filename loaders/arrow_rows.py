@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, time
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -139,7 +140,7 @@ def _at_hand(file: ByteSource) -> SourceFile:
     path = file.at_hand()
     if path is None:
         raise SourceChanged(f"{file.name}: gone from the Hub's cache; open the taskset again")
-    return replace(SourceFile.at(path.parent, path.name), name=file.name)
+    return msgspec.structs.replace(SourceFile.at(path.parent, path.name), name=file.name)
 
 
 def is_same(value: Any, back: Any, *, keep_nulls: bool = False) -> bool:

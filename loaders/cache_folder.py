@@ -2,7 +2,6 @@
 
 import os
 import re
-import secrets
 from contextlib import suppress
 from pathlib import Path
 
@@ -68,7 +67,7 @@ def replace_file(path: Path, content: bytes) -> None:
         OSError: It cannot be written.
     """
     make_folder(path.parent)
-    temporary = path.with_name(f".{secrets.token_hex(8)}")
+    temporary = path.with_name(f".{os.urandom(8).hex()}")
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with open(descriptor, "wb") as stream:

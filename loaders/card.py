@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import yaml
 
 from openenv_tasksets.loaders.errors import SourceError
@@ -36,8 +36,7 @@ _CHANGES_READING = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(msgspec.Struct, frozen=True):
     """One entry of a card's ``configs``.
 
     Attributes:

@@ -4,10 +4,11 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol, overload
+
+import msgspec
 
 from openenv_tasksets.loaders.cache_folder import default_cache
 from openenv_tasksets.loaders.errors import SourceChanged, SourceError
@@ -63,8 +64,7 @@ class ByteSources(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class SourceFile:
+class SourceFile(msgspec.Struct, frozen=True):
     """One file as it was when it was opened.
 
     Attributes:

@@ -19,6 +19,7 @@ format have a say.
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 
 from openenv_tasksets.loaders.card import SPLIT_NAME, choose_config
 from openenv_tasksets.loaders.errors import SourceError
@@ -57,22 +58,8 @@ _SEPARATOR = "[-._ 0-9]"
 _SHARD = re.compile(r"data/([^/]+)-[0-9]{5}-of-[0-9]{5}[^/]*\.[^/]*")
 
 # In the order in which `datasets` tries them: it is the order of the files, and so of the rows.
-_FOLDER = {
-    split: [
-        re.compile(shape.format(keyword=keyword, sep=_SEPARATOR), re.DOTALL)
-        for keyword in keywords
-        for shape in ("{keyword}", "{keyword}{sep}.*", ".*{sep}{keyword}", ".*{sep}{keyword}{sep}.*")
-    ]
-    for split, keywords in _KEYWORDS.items()
-}
-_FILE = {
-    split: [
-        re.compile(shape.format(keyword=keyword, sep=_SEPARATOR), re.DOTALL)
-        for keyword in keywords
-        for shape in ("{keyword}{sep}.*", ".*{sep}{keyword}{sep}.*")
-    ]
-    for split, keywords in _KEYWORDS.items()
-}
+_FOLDER = ("{keyword}", "{keyword}{sep}.*", ".*{sep}{keyword}", ".*{sep}{keyword}{sep}.*")
+_FILE = ("{keyword}{sep}.*", ".*{sep}{keyword}{sep}.*")
 
 Splits = dict[str, tuple[str, ...]]
 
@@ -219,11 +206,22 @@ def _known_first(splits: Mapping[str, Sequence[str]]) -> Splits:
     return {split: tuple(splits[split]) for split in [*known, *sorted(splits.keys() - _KEYWORDS.keys())]}
 
 
-def _named(
-    data: Sequence[str], shapes: Mapping[str, list[re.Pattern[str]]], parts: Callable[[str], Iterable[str]]
-) -> Splits:
+@cache
+def _patterns(shapes: tuple[str, ...]) -> dict[str, list[re.Pattern[str]]]:
+    """The patterns of each split's keywords, compiled when files are looked for by them."""
+    return {
+        split: [
+            re.compile(shape.format(keyword=keyword, sep=_SEPARATOR), re.DOTALL)
+            for keyword in keywords
+            for shape in shapes
+        ]
+        for split, keywords in _KEYWORDS.items()
+    }
+
+
+def _named(data: Sequence[str], shapes: tuple[str, ...], parts: Callable[[str], Iterable[str]]) -> Splits:
     splits: Splits = {}
-    for split, patterns in shapes.items():
+    for split, patterns in _patterns(shapes).items():
         files = [path for pattern in patterns for path in data if any(pattern.fullmatch(part) for part in parts(path))]
         if files:
             splits[split] = tuple(dict.fromkeys(files))

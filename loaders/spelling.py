@@ -1,6 +1,5 @@
 """The nearest spelling, and a short list of what exists, for error messages."""
 
-import difflib
 from collections.abc import Iterable
 
 
@@ -12,6 +11,9 @@ def nearest(given: str, allowed: Iterable[str], *, cutoff: float = 0.6) -> str:
         allowed: What exists; the first 20 are listed.
         cutoff: Similarity in [0, 1] from which a name counts as near.
     """
+    # Only a mistake needs it.
+    import difflib
+
     names = list(allowed)
     close = difflib.get_close_matches(given, names, n=1, cutoff=cutoff)
     guess = f"; did you mean {close[0]!r}?" if close else "."

@@ -1,12 +1,10 @@
 """All row stores of this machine's user: what they take, which of them are whole, and what goes first."""
 
 import os
-import shutil
 import stat
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -21,8 +19,7 @@ _SPARE_BYTES = 512 << 20
 _LAYOUT = "layout.json"
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(msgspec.Struct, frozen=True):
     """One store on the disk.
 
     Attributes:
@@ -45,8 +42,7 @@ class Stored:
         return f"{self.folder.parent.name[:8]}-{self.folder.name[:8]}"
 
 
-@dataclass(frozen=True, slots=True)
-class Stores:
+class Stores(msgspec.Struct, frozen=True):
     """The folder of all row stores.
 
     Attributes:
@@ -94,6 +90,8 @@ class Stores:
         Raises:
             OSError: The disk cannot be asked.
         """
+        import shutil
+
         others = [store for store in self if store.folder != folder]
         left = self.limit_bytes - sum(store.size for store in others) - _size(folder)
         free = shutil.disk_usage(folder).free - _SPARE_BYTES
@@ -133,6 +131,8 @@ def damaged_rows(stored: Stored) -> int:
 
 def remove(folder: Path) -> int:
     """Remove a store, whoever reads it: what is open stays readable. Returns the bytes that it took."""
+    import shutil
+
     size = _size(folder)
     # First what makes it a store: half of one is none.
     with suppress(OSError):

@@ -1,7 +1,7 @@
 """OpenEnv Tasksets: dataset rows as the tasks of an OpenEnv environment.
 
 >>> from openenv_tasksets import Declaration, Taskset
->>> declaration = Declaration.model_validate({
+>>> declaration = Declaration.from_dict({
 ...     "spec_version": "hf-rl-env-0.1",
 ...     "environments": [{
 ...         "id": "sums",
@@ -84,7 +84,7 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> Any:
-    # On first use: the command answers --help without loading pydantic, and a trainer's worker loads what it needs.
+    # On first use: --help needs nothing of what reads declarations, and a trainer's worker loads what it needs.
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module = importlib.import_module(f"{__name__}.{_MODULES.get(name, 'loaders.errors')}")

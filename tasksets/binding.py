@@ -6,7 +6,6 @@ top-level columns it needs, so that a column which no line names is never read.
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any, Protocol
 
@@ -46,8 +45,7 @@ SPEC_KEYS = ("id", "split", "index", "row")
 _NO_GOLD = Hidden({})
 
 
-@dataclass(frozen=True, slots=True)
-class BoundColumn:
+class BoundColumn(msgspec.Struct, frozen=True):
     """A value read from one top-level column, perhaps from below it.
 
     Attributes:
@@ -102,8 +100,7 @@ class Binds(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Binding:
+class Binding(msgspec.Struct, frozen=True):
     """How a row becomes a task.
 
     Attributes:

@@ -1,43 +1,33 @@
 """The declaration: ``environment.yaml`` as a checked, frozen value.
 
-The models here and in ``dataset_declaration``, ``task_declaration`` and ``runtime_declaration`` are the file's
+The parts here and in ``dataset_declaration``, ``task_declaration`` and ``runtime_declaration`` are the file's
 schema. They hold no import strings: code comes from an installed package, an image or a Space.
 """
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Annotated, Any, Self, get_args
+from typing import Any, ClassVar
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Field,
-    ModelWrapValidatorHandler,
-    PlainSerializer,
-    PrivateAttr,
-    TypeAdapter,
-    ValidatorFunctionWrapHandler,
-    WrapValidator,
-    model_validator,
-)
+import msgspec
 
 from openenv_tasksets.dataset_declaration import DatasetDeclaration
-from openenv_tasksets.declaration_issues import Mistake, checked_with, member, mistake, unknown_name
-from openenv_tasksets.declared_field import PROSE, Declared, Json, Many, Parsed, Text
+from openenv_tasksets.declaration_issues import Mistake, checked_with, member, unknown_name, wrong
+from openenv_tasksets.declared_kind import ByName, Checked, Many, Nullable, Parsed
+from openenv_tasksets.declared_part import Declared, field
+from openenv_tasksets.declared_value import PROSE, Json, Text
 from openenv_tasksets.issue_list import shown
 from openenv_tasksets.loaders.errors import Issue, SelectionError
 from openenv_tasksets.loaders.spelling import listing, nearest
-from openenv_tasksets.reward_declaration import DeclaredReward, RewardDeclaration
+from openenv_tasksets.reward_declaration import DECLARED_REWARD, Reward, RewardDeclaration
 from openenv_tasksets.runtime_declaration import Frameworks, OpenEnvRuntime, Resources
 from openenv_tasksets.task_declaration import (
     SPLIT_NAME,
+    SPLIT_TYPE,
     Argument,
     ColumnArgument,
     Limits,
     OrderKind,
     SplitDeclaration,
-    SplitName,
     SplitType,
     TaskDeclaration,
     TemplateArgument,
@@ -102,10 +92,9 @@ def minor_version(spec_version: str) -> int | None:
     return int(found[1]) if found else None
 
 
-def _is_free(environment_id: str) -> str:
+def _is_free(environment_id: str) -> None:
     if environment_id.lower() in RESERVED_IDS:
-        raise mistake(f"{environment_id!r} is the name of a route of the server; choose another id")
-    return environment_id
+        raise wrong(f"{environment_id!r} is the name of a route of the server; choose another id")
 
 
 def _any_case(word: str) -> str:
@@ -116,10 +105,9 @@ def _any_case(word: str) -> str:
 _RESERVED_PATTERN = f"^(?:{'|'.join(map(_any_case, sorted(RESERVED_IDS)))})$"
 _ID = Text("an id (letters, digits, '.', '_', '-'; at most 96)", r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}", longest=96)
 
-EnvironmentId = Annotated[str, _ID, AfterValidator(_is_free)]
+ENVIRONMENT_ID = Checked(_ID, _is_free, {"not": {"type": "string", "pattern": _RESERVED_PATTERN}})
 
-
-_TYPES_BY_NAME: dict[str, SplitType] = {kind: kind for kind in get_args(SplitType)}
+_TYPES_BY_NAME: dict[str, SplitType] = {kind: kind for kind in SPLIT_TYPE.words}
 
 
 def named_split(name: str) -> SplitDeclaration:
@@ -131,20 +119,17 @@ def _split(value: Any) -> SplitDeclaration:
     return value if isinstance(value, SplitDeclaration) else named_split(SPLIT_NAME.check(value))
 
 
-_SplitList = TypeAdapter(Many[Annotated[SplitDeclaration, BeforeValidator(_split)]])
-_SplitTypes = TypeAdapter(Mapping[SplitName, SplitType])
-
-
-_SplitNames = Annotated[tuple[SplitName, ...], Field(json_schema_extra={"uniqueItems": True})]
+_SPLIT_LIST = Many(Parsed(_split, (SPLIT_NAME,)))
+_SPLIT_TYPES = ByName(SPLIT_NAME, SPLIT_TYPE)
 
 
 def _splits(value: Any) -> tuple[SplitDeclaration, ...]:
     if isinstance(value, Mapping):
-        types = _SplitTypes.validate_python(value)
+        types = _SPLIT_TYPES.check(value)
         return tuple(SplitDeclaration(name=name, type=kind) for name, kind in types.items())
     # The names are compared as given, so that one wrong name does not hide a repeated one.
     repeated = _repeated_splits(value) if isinstance(value, list | tuple) else ()
-    return checked_with(repeated, _SplitList.validate_python, value)
+    return checked_with(repeated, _SPLIT_LIST.check, value)
 
 
 def _repeated_splits(splits: Iterable[Any]) -> Iterator[Mistake]:
@@ -152,7 +137,7 @@ def _repeated_splits(splits: Iterable[Any]) -> Iterator[Mistake]:
     for index, each in enumerate(splits):
         name = each.name if isinstance(each, SplitDeclaration) else each
         if isinstance(name, str) and first.setdefault(name, index) != index:
-            yield (index,), mistake(f"the split {shown(name)} is listed twice")
+            yield Mistake(f"the split {shown(name)} is listed twice", (index,))
 
 
 def _as_written(splits: tuple[SplitDeclaration, ...]) -> list[str] | dict[str, str]:
@@ -164,59 +149,60 @@ def _as_written(splits: tuple[SplitDeclaration, ...]) -> list[str] | dict[str, s
 class EnvironmentDeclaration(Declared):
     """One environment: its rows, how they become tasks, and what plays them."""
 
-    id: EnvironmentId = Field(
-        description="Key of the environment, the last part of a reference; unique in any case.",
-        json_schema_extra={"not": {"type": "string", "pattern": _RESERVED_PATTERN}},
+    id: str = field(ENVIRONMENT_ID, "Key of the environment, the last part of a reference; unique in any case.")
+    title: str | None = field(Nullable(PROSE), "A short name for people.", default=None)
+    description: str | None = field(Nullable(PROSE), "What the tasks are.", default=None)
+    config_name: str | None = field(
+        Nullable(Text("the name of a config")), "Config of the dataset; absent: its default one.", default=None
     )
-    title: Annotated[str, PROSE] | None = Field(default=None, description="A short name for people.")
-    description: Annotated[str, PROSE] | None = Field(default=None, description="What the tasks are.")
-    config_name: Annotated[str, Text("the name of a config")] | None = Field(
-        default=None, description="Config of the dataset; absent: its default one."
-    )
-    splits: Annotated[
-        tuple[SplitDeclaration, ...],
-        Parsed(_splits, _SplitNames | Mapping[SplitName, SplitType]),
-        PlainSerializer(_as_written),
-    ] = Field(
+    splits: tuple[SplitDeclaration, ...] = field(
+        Parsed(_splits, ({**_SPLIT_LIST.json_schema(), "uniqueItems": True}, _SPLIT_TYPES)),
+        "Names of the splits, or what each is for by name; absent: all that the files have.",
         default=(),
-        description="Names of the splits, or what each is for by name; absent: all that the files have.",
     )
-    dataset: DatasetDeclaration | None = Field(
-        default=None, description="Where the rows are, if not in the files beside this one."
+    dataset: DatasetDeclaration | None = field(
+        Nullable(DatasetDeclaration), "Where the rows are, if not in the files beside this one.", default=None
     )
-    task: TaskDeclaration | None = Field(
-        default=None, description="How a row becomes a task; absent: by its columns openenv_reset or task."
+    task: TaskDeclaration | None = field(
+        Nullable(TaskDeclaration),
+        "How a row becomes a task; absent: by its columns openenv_reset or task.",
+        default=None,
     )
-    runtime: Annotated[Mapping[str, Any], Json(is_object=True)] | None = Field(
-        default=None, description="What holds for every framework, such as isolation and resources."
+    runtime: Mapping[str, Any] | None = field(
+        Nullable(Json(is_object=True)),
+        "What holds for every framework, such as isolation and resources.",
+        default=None,
     )
-    reward: DeclaredReward = Field(default=None, description="What rewards mean.")
-    frameworks: Frameworks = Field(description="Which frameworks can play the tasks, and how.")
+    reward: Reward = field(DECLARED_REWARD, "What rewards mean.", default=None)
+    frameworks: Frameworks = field(Frameworks, "Which frameworks can play the tasks, and how.")
 
-    @model_validator(mode="wrap")
+    def to_dict(self) -> dict[str, Any]:
+        """As for every part; splits are written by name."""
+        written = super().to_dict()
+        # Those of an unchecked copy may be anything.
+        if "splits" in written and all(isinstance(split, SplitDeclaration) for split in self.splits):
+            written["splits"] = _as_written(self.splits)
+        return written
+
     @classmethod
-    def _orders_its_splits(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        return checked_with(_unknown_splits(value), handler, value)
+    def _mistakes_as_given(cls, given: Mapping[str, Any]) -> Iterator[Mistake]:
+        # So that no other mistake hides an unknown split.
+        splits = member(given, "splits")
+        order = member(member(given, "task"), "order")
+        if not isinstance(order, Mapping) or not isinstance(splits, Mapping | list | tuple):
+            return
+        names = {name: None for each in splits if isinstance(name := getattr(each, "name", each), str)}
+        for name in order if names else ():
+            if isinstance(name, str) and name not in names and SPLIT_NAME.fits(name):
+                yield unknown_name("no split", name, names, "task", "order", name)
 
 
-def _unknown_splits(environment: Any) -> Iterator[Mistake]:
-    # The names are compared as given, so that no other mistake hides an unknown split.
-    splits = member(environment, "splits")
-    order = member(member(environment, "task"), "order")
-    if not isinstance(order, Mapping) or not isinstance(splits, Mapping | list | tuple):
-        return
-    names = {name: None for each in splits if isinstance(name := getattr(each, "name", each), str)}
-    for name in order if names else ():
-        if isinstance(name, str) and name not in names and SPLIT_NAME.fits(name):
-            yield ("task", "order", name), unknown_name("no split", name, names)
+_ENVIRONMENTS = Many(EnvironmentDeclaration, least="environment")
 
 
-def _unique_ids(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+def _environments(value: Any) -> tuple[EnvironmentDeclaration, ...]:
     # The ids are compared as given, so that one wrong environment does not hide a repeated id elsewhere.
-    environments = checked_with(_repeated_ids(value) if isinstance(value, list | tuple) else (), handler, value)
-    if not environments:
-        raise mistake("expected at least one environment; got none")
-    return environments
+    return checked_with(_repeated_ids(value) if isinstance(value, list | tuple) else (), _ENVIRONMENTS.check, value)
 
 
 def _repeated_ids(environments: Iterable[Any]) -> Iterator[Mistake]:
@@ -225,12 +211,11 @@ def _repeated_ids(environments: Iterable[Any]) -> Iterator[Mistake]:
         given = member(each, "id")
         if isinstance(given, str) and first.setdefault(given.lower(), index) != index:
             message = f"the id {shown(given)} is that of environments[{first[given.lower()]}] too (in any case)"
-            yield (index, "id"), mistake(message)
+            yield Mistake(message, (index, "id"))
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """The file that a declaration was read from; no part of its value, so that any two are equal.
+class Origin(msgspec.Struct, frozen=True):
+    """The file that a declaration was read from; no part of its value.
 
     Attributes:
         data: The file's bytes; None for a declaration built in Python.
@@ -239,18 +224,17 @@ class Origin:
         warnings: Keys that a newer minor version may know, and this one ignores.
     """
 
-    data: bytes | None = field(default=None, compare=False)
-    source: str | None = field(default=None, compare=False)
-    tree: Node | None = field(default=None, compare=False)
-    warnings: tuple[Issue, ...] = field(default=(), compare=False)
+    data: bytes | None = None
+    source: str | None = None
+    tree: Node | None = None
+    warnings: tuple[Issue, ...] = ()
 
 
-def _known_version(text: str) -> str:
+def _is_known_version(text: str) -> None:
     if minor_version(text) is None:
-        raise mistake(
+        raise wrong(
             f"{shown(text)} is not a version that this library reads: it reads hf-rl-env-0.x, as in {SPEC_VERSION}"
         )
-    return text
 
 
 class Declaration(Declared):
@@ -261,15 +245,14 @@ class Declaration(Declared):
         environments: At least one; ids are unique.
     """
 
-    spec_version: Annotated[str, Text("a version"), AfterValidator(_known_version)] = Field(
-        description="Version of this format.",
-        json_schema_extra={"pattern": f"^{_VERSION.pattern}$"},
+    spec_version: str = field(
+        Checked(Text("a version"), _is_known_version, {"pattern": f"^{_VERSION.pattern}$"}), "Version of this format."
     )
-    environments: Annotated[Many[EnvironmentDeclaration], WrapValidator(_unique_ids)] = Field(
-        description="The environments that the rows are for.", json_schema_extra={"minItems": 1}
+    environments: tuple[EnvironmentDeclaration, ...] = field(
+        Parsed(_environments, (_ENVIRONMENTS,)), "The environments that the rows are for."
     )
 
-    _origin: Origin = PrivateAttr(default_factory=Origin)
+    _origin: ClassVar[Origin] = Origin()
 
     @property
     def origin(self) -> Origin:
@@ -305,6 +288,4 @@ class Declaration(Declared):
 
 def with_origin(declaration: Declaration, origin: Origin) -> Declaration:
     """An equal declaration that knows the file it was read from."""
-    located = declaration.model_copy()
-    located._origin = origin
-    return located
+    return declaration.replace(_origin=origin)

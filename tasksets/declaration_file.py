@@ -1,20 +1,14 @@
 """``environment.yaml`` on disk: read with every mistake at once, written without losing what others wrote."""
 
 import codecs
-import json
 import os
-import secrets
-import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-from pydantic_core import ErrorDetails
-
 from openenv_tasksets.declaration import Declaration, Origin, minor_version, with_origin
-from openenv_tasksets.declaration_issues import UNKNOWN_KEY, issues_of
+from openenv_tasksets.declaration_issues import MISSING, Mistake, Wrong, issues_of
 from openenv_tasksets.declared_pattern import PatternWork
 from openenv_tasksets.field_path import Step, field_path, path_steps
 from openenv_tasksets.loaders.errors import DeclarationError, Issue
@@ -63,29 +57,26 @@ def parse_declaration(data: bytes, source: str) -> Declaration:
     tree = read_tree(data, source)
     values = values_of(tree)
     _check_patterns(values, tree, source)
-    ignored: list[ErrorDetails] = []
+    ignored: list[Mistake] = []
     while True:
         try:
-            declaration = Declaration.model_validate(values, by_alias=True, by_name=False)
+            declaration = Declaration.check(values)
             break
-        except ValidationError as exc:
-            errors = exc.errors(include_url=False)
-            unknown = [error for error in errors if error["type"] == UNKNOWN_KEY]
+        except Wrong as exc:
+            unknown = [each for each in exc.mistakes if each.is_unknown_key]
             if not unknown or not _is_newer(values):
-                raise DeclarationError(issues_of(_telling(errors), Declaration, tree), source) from exc
-            for error in unknown:
-                _drop(values, error["loc"])
+                raise DeclarationError(issues_of(_telling(exc.mistakes), tree), source) from exc
+            for each in unknown:
+                _drop(values, each.steps)
             ignored += unknown
-    warnings = tuple(
-        replace(issue, message=f"ignored: {issue.message}") for issue in issues_of(ignored, Declaration, tree)
-    )
+    warnings = tuple(replace(issue, message=f"ignored: {issue.message}") for issue in issues_of(ignored, tree))
     return with_origin(declaration, Origin(data, source, tree, warnings))
 
 
 def declaration_yaml(declaration: Declaration) -> bytes:
     """The declaration as a file.
 
-    One that was read and not changed gives the bytes it was read from. A changed copy (``model_copy``) gives
+    One that was read and not changed gives the bytes it was read from. A changed copy (``replace``) gives
     those bytes with only the changed values replaced, so that comments and all else stay; what is inside a
     value that goes, goes with it.
 
@@ -124,9 +115,11 @@ def write_declaration(declaration: Declaration, path: Path | str) -> None:
         DeclarationError: As ``declaration_yaml``.
         OSError: The file cannot be written.
     """
+    import shutil
+
     data = declaration_yaml(declaration)
     file = _file(path).resolve()
-    temporary = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
+    temporary = file.with_name(f".{file.name}.{os.urandom(8).hex()}")
     try:
         with temporary.open("xb") as opened:
             opened.write(data)
@@ -157,13 +150,10 @@ def _file(path: Path | str) -> Path:
 
 def _plain(declaration: Declaration) -> Any:
     """The declaration's values as plain JSON, without those that are the default."""
-    dumped = declaration.model_dump(by_alias=True, exclude_defaults=True, warnings=False)
     try:
-        checked = Declaration.model_validate(dumped)
-    except ValidationError as exc:
-        issues = issues_of(exc.errors(include_url=False), Declaration)
-        raise DeclarationError(issues, declaration.source) from exc
-    return json.loads(json.dumps(checked.model_dump(by_alias=True, exclude_defaults=True)))
+        return Declaration.check(declaration.to_dict()).to_dict()
+    except Wrong as exc:
+        raise DeclarationError(issues_of(exc.mistakes), declaration.source) from exc
 
 
 def _cannot_change(reason: str, source: str, line: int | None) -> DeclarationError:
@@ -176,10 +166,10 @@ def _is_newer(values: Any) -> bool:
     return isinstance(version, str) and (minor_version(version) or 0) > _KNOWN_MINOR
 
 
-def _telling(errors: list[ErrorDetails]) -> list[ErrorDetails]:
-    """The errors that can be judged: of another major version only that it is one."""
-    version = [error for error in errors if error["loc"] == ("spec_version",) and error["type"] != "missing"]
-    return version or errors
+def _telling(mistakes: Sequence[Mistake]) -> Sequence[Mistake]:
+    """The mistakes that can be judged: of another major version only that it is one."""
+    version = [each for each in mistakes if each.steps == ("spec_version",) and each.message != MISSING]
+    return version or mistakes
 
 
 def _drop(values: Any, steps: tuple[Step, ...]) -> None:

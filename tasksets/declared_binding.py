@@ -21,9 +21,7 @@ _MOST_SHOWN = 120
 
 def binding_dump(environment: EnvironmentDeclaration) -> dict[str, Any]:
     """The environment's config, splits, dataset, task block and reward, keys sorted."""
-    dumped = environment.model_dump(
-        mode="json", by_alias=True, exclude_defaults=True, include=set(_FIELDS), warnings=False
-    )
+    dumped = {name: value for name, value in environment.to_dict().items() if name in _FIELDS}
     task = dumped.get("task", {})
     reset = task.get("reset", {})
     if isinstance(reset, dict):

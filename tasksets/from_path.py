@@ -1,9 +1,10 @@
 """From a folder to a taskset's parts: the declaration, and the folder or the repository that holds the rows."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from openenv_tasksets.declaration import Declaration, EnvironmentDeclaration
 from openenv_tasksets.declaration_file import read_declaration
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
     from openenv_tasksets.loaders.snapshot import Snapshot
 
 
-@dataclass(frozen=True, slots=True)
-class LocalTaskset:
+class LocalTaskset(msgspec.Struct, frozen=True):
     """What a folder says of one environment, and where its rows are.
 
     Attributes:

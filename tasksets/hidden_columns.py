@@ -79,8 +79,8 @@ def public_half(declaration: Declaration, environment: EnvironmentDeclaration) -
     task = environment.task
     if task is None:
         return declaration
-    half = environment.model_copy(update={"task": _shown_task(task)})
-    return declaration.model_copy(update={"environments": (half,)})
+    half = environment.replace(task=_shown_task(task))
+    return declaration.replace(environments=(half,))
 
 
 def committed_task(environment: EnvironmentDeclaration) -> TaskDeclaration | None:
@@ -88,7 +88,7 @@ def committed_task(environment: EnvironmentDeclaration) -> TaskDeclaration | Non
     if environment.task is None or environment.dataset is None or environment.dataset.hidden is None:
         return environment.task
     task = _shown_task(environment.task)
-    return task.model_copy(update={"public": (*task.public, COMMITMENT_COLUMN)})
+    return task.replace(public=(*task.public, COMMITMENT_COLUMN))
 
 
 def _shown_task(task: TaskDeclaration) -> TaskDeclaration:
@@ -98,7 +98,7 @@ def _shown_task(task: TaskDeclaration) -> TaskDeclaration:
     seen = [text for argument in reset.values() for text in _paths_of(argument)]
     seen += [text for text in (task.id, task.difficulty, task.group, *task.public) if text is not None]
     decoded = tuple(text for text in task.json_columns if any(_is_within(text, each) for each in seen))
-    return task.model_copy(update={"reset": reset, "gold": {}, "json_columns": decoded})
+    return task.replace(reset=reset, gold={}, json_columns=decoded)
 
 
 def _is_within(one: str, other: str) -> bool:

@@ -182,7 +182,7 @@ def verify(reference: str, *, hub: Hub | None = None, hidden_revision: str | Non
     if hidden is None:
         raise SourceError(f"{found.reference}: its declaration names no dataset.hidden, so there is nothing to verify")
     if hidden_revision is not None:
-        hidden = hidden.model_copy(update={"revision": hub.resolve(hidden.repo_id, hidden_revision)})
+        hidden = hidden.replace(revision=hub.resolve(hidden.repo_id, hidden_revision))
     rows = hub_rows(found.environment, found.snapshot)
     secrets = hub_rows(found.environment, _private(hub, hidden))
     half = public_half(found.declaration, found.environment).environments[0]
@@ -256,4 +256,4 @@ def _ids(half: EnvironmentDeclaration, columns: Sequence[str]) -> Binding:
     task = half.task or TaskDeclaration()
     json_columns = [text for text in task.json_columns if ColumnPath.parse(text, columns) is not None]
     only_id = {"id": task.id, "reset": {"task_id": task.id}, "json": json_columns}
-    return compile_binding(TaskDeclaration.model_validate(only_id), columns, "task")
+    return compile_binding(TaskDeclaration.from_dict(only_id), columns, "task")

@@ -221,7 +221,7 @@ def _key_taskset(taskset: "Taskset", halves: Mapping[str, _SplitHalves], repo_id
         "frameworks": {"openenv-tasksets": {"hidden_columns_of": repo_id}},
     }
     values = {"spec_version": SPEC_VERSION, "environments": [{k: v for k, v in described.items() if v is not None}]}
-    declaration = Declaration.model_validate(values)
+    declaration = Declaration.from_dict(values)
     return type(taskset)(
         declaration,
         declaration.environments[0],
@@ -234,7 +234,7 @@ def _naming(declaration: Declaration, hidden_repo: str, commit_hash: str) -> Dec
     """The declaration with the private repository's commit in it, and without the author's names of files."""
     [environment] = declaration.environments
     dataset = environment.dataset or DatasetDeclaration()
-    kept = dataset.model_dump(exclude_defaults=True, exclude={"data_files"})
+    kept = {key: value for key, value in dataset.to_dict().items() if key != "data_files"}
     values = {**kept, "hidden": {"repo_id": hidden_repo, "revision": commit_hash}}
-    changed = environment.model_copy(update={"dataset": DatasetDeclaration.model_validate(values)})
-    return declaration.model_copy(update={"environments": (changed,)})
+    changed = environment.replace(dataset=DatasetDeclaration.from_dict(values))
+    return declaration.replace(environments=(changed,))

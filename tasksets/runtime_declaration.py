@@ -2,24 +2,19 @@
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
-from pydantic.config import JsonDict
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import PydanticCustomError
-
-from openenv_tasksets.declaration_issues import mistake, whole_mistake
-from openenv_tasksets.declared_field import (
+from openenv_tasksets.declaration_issues import Wrong, wrong
+from openenv_tasksets.declared_kind import ByName, Checked, JsonSchema, Many, Nullable
+from openenv_tasksets.declared_part import Contradictions, Declared, field
+from openenv_tasksets.declared_value import (
     ENTRY_POINT,
     HUB_NAME,
+    PROSE,
     RELATIVE_PATH,
     Boolean,
-    Declared,
     Integer,
     Json,
-    Kind,
-    Many,
     Number,
     Text,
     filled,
@@ -41,141 +36,124 @@ _PLAIN_PACKAGE = re.compile(r"[A-Za-z0-9]+(?:[-._][A-Za-z0-9]+)*", re.ASCII)
 _RUNTIMES = ("package", "image", "space_id")
 
 
-class SecretName(Kind):
-    """The name of an environment variable; what was given is never shown, for it may be the secret itself."""
+_SECRET = Text("a name", r"(?!hf_|sk_|gh[opsu]_|xox)[A-Za-z_][A-Za-z0-9_]*", longest=64)
 
-    _name = Text("a name", r"(?!hf_|sk_|gh[opsu]_|xox)[A-Za-z_][A-Za-z0-9_]*", longest=64)
+
+class SecretName:
+    """The name of an environment variable; what was given is never shown, for it may be the secret itself."""
 
     def check(self, value: Any) -> str:
         """The name as ``str``."""
         try:
-            return self._name.check(value)
-        except PydanticCustomError:
-            raise mistake(
+            return _SECRET.check(value)
+        except Wrong:
+            raise wrong(
                 "expected the name of an environment variable, such as OPENAI_API_KEY, never its value "
                 "(what was given is not shown)"
             ) from None
 
-    def json_schema(self) -> JsonSchemaValue:
+    def json_schema(self) -> JsonSchema:
         """Text that is a name."""
-        return self._name.json_schema()
+        return _SECRET.json_schema()
+
+
+def _is_range(text: str) -> None:
+    if _PLAIN_VERSIONS.fullmatch(text):
+        return
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    try:
+        SpecifierSet(text)
+    except InvalidSpecifier as exc:
+        raise wrong(f"expected {_VERSIONS.shape}; got {shown(text)}") from exc
+
+
+def _is_requirement(text: str) -> None:
+    if _PLAIN_PACKAGE.fullmatch(text):
+        return
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    try:
+        Requirement(text)
+    except InvalidRequirement as exc:
+        raise wrong(f"expected {_REQUIREMENT.shape}; got {shown(text)}") from exc
+
+
+_RANGE = Checked(_VERSIONS, _is_range)
+_PACKAGE = Checked(_REQUIREMENT, _is_requirement)
 
 
 class Resources(Declared):
     """What the runtime needs."""
 
-    cpus: Annotated[float, Number(is_positive=True)] | None = Field(default=None, description="CPU cores.")
-    memory_gb: Annotated[float, Number(is_positive=True)] | None = Field(
-        default=None, description="Memory in gigabytes."
-    )
-    gpus: Annotated[int, Integer(at_least=0)] | None = Field(default=None, description="GPUs.")
-    network: Annotated[bool, Boolean()] | None = Field(default=None, description="Whether it needs the network.")
-
-
-def _say_one_runtime(schema: JsonDict) -> None:
-    schema["oneOf"] = [given(name) for name in _RUNTIMES]
-    schema["allOf"] = [
-        {"if": given("environment"), "then": given("package")},
-        {"if": filled("arguments"), "then": given("package")},
-    ]
+    cpus: float | None = field(Nullable(Number(is_positive=True)), "CPU cores.", default=None)
+    memory_gb: float | None = field(Nullable(Number(is_positive=True)), "Memory in gigabytes.", default=None)
+    gpus: int | None = field(Nullable(Integer(at_least=0)), "GPUs.", default=None)
+    network: bool | None = field(Nullable(Boolean()), "Whether it needs the network.", default=None)
 
 
 class OpenEnvRuntime(Declared):
     """The OpenEnv environment that plays the tasks: an installed package, an image or a Space."""
 
-    model_config = ConfigDict(json_schema_extra=_say_one_runtime)
-
-    min_version: Annotated[str, _VERSIONS] | None = Field(
-        default=None, description="Versions of OpenEnv that will do; absent: any."
+    min_version: str | None = field(Nullable(_RANGE), "Versions of OpenEnv that will do; absent: any.", default=None)
+    package: str | None = field(
+        Nullable(_PACKAGE),
+        "A Python package whose environment runs in process, or as a child.",
+        default=None,
     )
-    package: Annotated[str, _REQUIREMENT] | None = Field(
-        default=None, description="A Python package whose environment runs in process, or as a child."
+    image: str | None = field(Nullable(_IMAGE), "A container image.", default=None)
+    space_id: str | None = field(Nullable(HUB_NAME), "A Hugging Face Space.", default=None)
+    manifest: str = field(RELATIVE_PATH, "Path of the runtime's own manifest.", default="openenv.yaml")
+    environment: str | None = field(
+        Nullable(ENTRY_POINT), "Which environment of the package: the name of its entry point.", default=None
     )
-    image: Annotated[str, _IMAGE] | None = Field(default=None, description="A container image.")
-    space_id: Annotated[str, HUB_NAME] | None = Field(
-        default=None, validate_default=True, description="A Hugging Face Space."
+    arguments: Mapping[str, Any] = field(
+        Json(is_object=True), "Arguments of the environment's constructor.", default_factory=dict
     )
-    manifest: Annotated[str, RELATIVE_PATH] = Field(
-        default="openenv.yaml", description="Path of the runtime's own manifest."
-    )
-    environment: Annotated[str, ENTRY_POINT] | None = Field(
-        default=None, description="Which environment of the package: the name of its entry point."
-    )
-    arguments: Annotated[Mapping[str, Any], Json(is_object=True)] = Field(
-        default_factory=dict, description="Arguments of the environment's constructor."
-    )
-    resources: Resources | None = Field(default=None, description="What the runtime needs.")
-    secrets: Many[Annotated[str, SecretName()]] = Field(
-        default=(), description="Names of the environment variables that it needs; names only."
+    resources: Resources | None = field(Nullable(Resources), "What the runtime needs.", default=None)
+    secrets: tuple[str, ...] = field(
+        Many(SecretName(), is_shown=False), "Names of the environment variables that it needs; names only.", default=()
     )
 
-    @field_validator("min_version")
     @classmethod
-    def _is_range(cls, text: str | None) -> str | None:
-        if text is None or _PLAIN_VERSIONS.fullmatch(text):
-            return text
-        from packaging.specifiers import InvalidSpecifier, SpecifierSet
-
-        try:
-            SpecifierSet(text)
-        except InvalidSpecifier as exc:
-            raise mistake(f"expected {_VERSIONS.shape}; got {shown(text)}") from exc
-        return text
-
-    @field_validator("package")
-    @classmethod
-    def _is_requirement(cls, text: str | None) -> str | None:
-        if text is None or _PLAIN_PACKAGE.fullmatch(text):
-            return text
-        from packaging.requirements import InvalidRequirement, Requirement
-
-        try:
-            Requirement(text)
-        except InvalidRequirement as exc:
-            raise mistake(f"expected {_REQUIREMENT.shape}; got {shown(text)}") from exc
-        return text
-
-    @field_validator("space_id")
-    @classmethod
-    def _one_runtime(cls, space_id: str | None, info: ValidationInfo) -> str | None:
-        # A runtime that is given but wrong is absent from info.data: it counts, its own mistake is reported.
-        values = {"space_id": space_id, **{name: info.data.get(name, "") for name in _RUNTIMES[:2]}}
-        named = [name for name in _RUNTIMES if values[name] is not None]
+    def _contradictions(cls, values: Mapping[str, Any]) -> Contradictions:
+        # A runtime that is given but wrong is absent from the values: it counts, its own mistake is reported.
+        named = [name for name in _RUNTIMES if values.get(name, "") is not None]
         if len(named) != 1:
-            raise whole_mistake(
-                f"exactly one of package, image, space_id is needed; got {' and '.join(named) or 'none'}"
-            )
-        return space_id
+            yield None, f"exactly one of package, image, space_id is needed; got {' and '.join(named) or 'none'}"
+        for name in ("environment", "arguments"):
+            if values.get(name) and values.get("package", "") is None:
+                yield name, "goes with package only: an image or a Space chooses its environment itself"
 
-    @field_validator("environment", "arguments")
     @classmethod
-    def _only_of_package(cls, value: Any, info: ValidationInfo) -> Any:
-        if value and info.data.get("package", "") is None:
-            raise mistake("goes with package only: an image or a Space chooses its environment itself")
-        return value
+    def _rules(cls) -> JsonSchema:
+        return {
+            "oneOf": [given(name) for name in _RUNTIMES],
+            "allOf": [
+                {"if": given("environment"), "then": given("package")},
+                {"if": filled("arguments"), "then": given("package")},
+            ],
+        }
 
 
 class Frameworks(Declared):
-    """The frameworks that can run the environment; every block but ``openenv`` is kept as it is."""
+    """The frameworks that can run the environment; every block but ``openenv`` is kept as it is.
 
-    model_config = ConfigDict(
-        extra="allow",
-        json_schema_extra={
-            "minProperties": 1,
-            "not": {"required": ["openenv"], "maxProperties": 1, "properties": {"openenv": {"type": "null"}}},
-        },
+    Attributes:
+        foreign: Other frameworks' blocks by name: kept and shown, never imported or run.
+    """
+
+    openenv: OpenEnvRuntime | None = field(Nullable(OpenEnvRuntime), "How OpenEnv runs it.", default=None)
+    foreign: Mapping[str, Any] = field(
+        ByName(PROSE, Json()), "Other frameworks' blocks by name.", default_factory=dict, init=False
     )
-    __pydantic_extra__: dict[str, Annotated[Any, Json()]]
 
-    openenv: OpenEnvRuntime | None = Field(default=None, description="How OpenEnv runs it.")
+    @classmethod
+    def _contradictions(cls, values: Mapping[str, Any]) -> Contradictions:
+        if values.get("openenv", "") is None and not values.get("foreign", "not passed"):
+            yield None, "name at least one framework, such as openenv"
 
-    @property
-    def foreign(self) -> Mapping[str, Any]:
-        """Other frameworks' blocks by name: kept and shown, never imported or run."""
-        return dict(self.__pydantic_extra__)
-
-    @model_validator(mode="after")
-    def _not_empty(self) -> "Frameworks":
-        if self.openenv is None and not self.__pydantic_extra__:
-            raise mistake("name at least one framework, such as openenv")
-        return self
+    @classmethod
+    def _rules(cls) -> JsonSchema:
+        nothing = {"required": ["openenv"], "maxProperties": 1, "properties": {"openenv": {"type": "null"}}}
+        return {"minProperties": 1, "not": nothing}

@@ -8,8 +8,7 @@ declaration's, plain JSON. Version and arguments are part of the tasks' identity
 
 from collections.abc import Callable
 from functools import partial
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -20,6 +19,9 @@ from openenv_tasksets.loaders.errors import DeclarationError, Issue, SourceError
 from openenv_tasksets.loaders.made_rows import MadeRows
 from openenv_tasksets.loaders.rows import Rows
 from openenv_tasksets.loaders.spelling import nearest
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "openenv_tasksets.sources"
 _DEFAULT_SPLITS = ("train",)
@@ -73,7 +75,10 @@ def _open(source: Callable[..., Any], name: str, version: str, split: str, argum
     return MadeRows(made, shown, identity)
 
 
-def _entry_point(name: str, environment: EnvironmentDeclaration) -> EntryPoint:
+def _entry_point(name: str, environment: EnvironmentDeclaration) -> "EntryPoint":
+    # Most rows come from files, and need none of what this imports.
+    from importlib.metadata import entry_points
+
     offered = list(entry_points(group=GROUP))
     found = [point for point in offered if point.name == name]
     if len(found) == 1:

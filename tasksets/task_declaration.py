@@ -1,22 +1,13 @@
 """The ``task:`` block: how a row becomes a task, and who may see what of it."""
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, get_args
 
-from pydantic import (
-    ConfigDict,
-    Field,
-    ModelWrapValidatorHandler,
-    TypeAdapter,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
-from pydantic.config import JsonDict
-
-from openenv_tasksets.declaration_issues import Mistake, checked_with, member, mistake, raise_all, unknown_name
-from openenv_tasksets.declared_field import Boolean, Declared, Integer, Json, Many, Number, Parsed, Text, given
+from openenv_tasksets.declaration_issues import Mistake, Wrong, member, unknown_name, wrong
+from openenv_tasksets.declared_kind import ByName, Checked, Choice, JsonSchema, Many, Nullable, Parsed
+from openenv_tasksets.declared_part import Contradictions, Declared, field
 from openenv_tasksets.declared_pattern import LONGEST_PATTERN, why_refused
+from openenv_tasksets.declared_value import Boolean, Integer, Json, Number, Text, given
 from openenv_tasksets.issue_list import shown
 from openenv_tasksets.template import TemplateError, parse_template
 
@@ -35,70 +26,65 @@ ARGUMENT_NAME = Text(
     longest=96,
 )
 
-SplitName = Annotated[str, SPLIT_NAME]
-Column = Annotated[str, COLUMN]
+SPLIT_TYPE: Choice[SplitType] = Choice(get_args(SplitType))
+
+_ORDER: Choice[OrderKind] = Choice(get_args(OrderKind))
+_FORM: Choice[MediaForm] = Choice(get_args(MediaForm))
 
 
-def _say_exclusion(schema: JsonDict) -> None:
-    schema["not"] = {"allOf": [given("extract"), given("as")]}
+def _compiles(pattern: str) -> None:
+    if reason := why_refused(pattern):
+        raise wrong(f"{shown(pattern)} is not a regular expression of RE2: {reason}")
+
+
+def _parses(template: str) -> None:
+    try:
+        parse_template(template)
+    except TemplateError as exc:
+        raise Wrong([Mistake(each) for each in exc.mistakes]) from exc
+
+
+_PATTERN = Checked(Text("a regular expression", longest=LONGEST_PATTERN), _compiles)
+_TEMPLATE = Checked(Text("a template", longest=None), _parses, {"pattern": r"^(?:[^{}]|\{\{|\}\}|\{[^{}!:\[\]]+\})*$"})
 
 
 class ColumnArgument(Declared):
     """The value of a column, or a part of its text, or the image or sound that it holds."""
 
-    model_config = ConfigDict(json_schema_extra=_say_exclusion)
-
-    column: Column = Field(description="The column; dots lead into structs and through lists.")
-    extract: Annotated[str, Text("a regular expression", longest=LONGEST_PATTERN)] | None = Field(
+    column: str = field(COLUMN, "The column; dots lead into structs and through lists.")
+    extract: str | None = field(
+        Nullable(_PATTERN),
+        "Regular expression (RE2). The argument is its first group, or all that it matches.",
         default=None,
-        description="Regular expression (RE2). The argument is its first group, or all that it matches.",
+    )
+    form: MediaForm | None = field(
+        Nullable(_FORM),
+        "How an image or sound reaches reset(): as a data_uri (text), as bytes, or, for an image, as pil (Pillow's "
+        "Image). Absent: the column's value, for an image of the Hub a struct of bytes and path.",
+        default=None,
+        key="as",
     )
 
-    form: MediaForm | None = Field(
-        default=None,
-        validation_alias="as",
-        serialization_alias="as",
-        description="How an image or sound reaches reset(): as a data_uri (text), as bytes, or, for an image, as pil "
-        "(Pillow's Image). Absent: the column's value, for an image of the Hub a struct of bytes and path.",
-    )
-
-    @field_validator("form")
     @classmethod
-    def _not_extracted(cls, form: MediaForm | None, info: ValidationInfo) -> MediaForm | None:
-        if form is not None and info.data.get("extract") is not None:
-            raise mistake("goes with a whole column, not with extract; leave one of them out")
-        return form
+    def _contradictions(cls, values: Mapping[str, Any]) -> Contradictions:
+        if values.get("form") is not None and values.get("extract") is not None:
+            yield "form", "goes with a whole column, not with extract; leave one of them out"
 
-    @field_validator("extract")
     @classmethod
-    def _compiles(cls, pattern: str | None) -> str | None:
-        if pattern is not None and (reason := why_refused(pattern)):
-            raise mistake(f"{shown(pattern)} is not a regular expression of RE2: {reason}")
-        return pattern
+    def _rules(cls) -> JsonSchema:
+        return {"not": {"allOf": [given("extract"), given("as")]}}
 
 
 class TemplateArgument(Declared):
     """Text made of columns."""
 
-    template: Annotated[str, Text("a template", longest=None)] = Field(
-        description="Text with plain {column} fields; {{ and }} stand for braces.",
-        json_schema_extra={"pattern": r"^(?:[^{}]|\{\{|\}\}|\{[^{}!:\[\]]+\})*$"},
-    )
-
-    @field_validator("template")
-    @classmethod
-    def _parses(cls, template: str) -> str:
-        try:
-            parse_template(template)
-        except TemplateError as exc:
-            raise_all(((), mistake(each)) for each in exc.mistakes)
-        return template
+    template: str = field(_TEMPLATE, "Text with plain {column} fields; {{ and }} stand for braces.")
 
 
 class ValueArgument(Declared):
     """A constant."""
 
-    value: Annotated[Any, Json()] = Field(description="Any JSON value, the same for every task.")
+    value: Any = field(Json(), "Any JSON value, the same for every task.")
 
 
 Argument = ColumnArgument | TemplateArgument | ValueArgument
@@ -116,115 +102,107 @@ def _argument(value: Any) -> Argument:
         return value
     if not isinstance(value, Mapping):
         shape = "a column's name, or a mapping with one of column, template, value"
-        return ColumnArgument.model_validate({"column": Text(shape).check(value)})
+        return ColumnArgument.check({"column": Text(shape).check(value)})
     named = [key for key in value if key in _KINDS]
     if len(named) != 1:
         unknown = next((str(key) for key in value if key not in (*_KINDS, "extract", "as")), None)
         if not named and unknown is not None:
-            raise unknown_name("exactly one of column, template, value is needed; no key", unknown, _KINDS)
+            what = "exactly one of column, template, value is needed; no key"
+            raise Wrong([unknown_name(what, unknown, tuple(_KINDS))])
         which = " and ".join(named) or "none"
-        raise mistake(f"exactly one of column, template, value is needed; got {which}")
+        raise wrong(f"exactly one of column, template, value is needed; got {which}")
     for key in ("extract", "as"):
         if key in value and named != ["column"]:
-            raise mistake(f"{key} works on a column, not on a {named[0]}; leave it out")
-    return _KINDS[named[0]].model_validate(value)
+            raise wrong(f"{key} works on a column, not on a {named[0]}; leave it out")
+    return _KINDS[named[0]].check(value)
 
 
-BoundArgument = Annotated[Argument, Parsed(_argument, Argument | Column)]
-
-_ResetArguments = TypeAdapter(Mapping[Annotated[str, ARGUMENT_NAME], BoundArgument])
+_BOUND = Parsed(_argument, (ColumnArgument, TemplateArgument, ValueArgument, COLUMN))
+_BOUND_BY_NAME = ByName(ARGUMENT_NAME, _BOUND)
 
 
 def _reset(value: Any) -> Mapping[str, Argument] | Literal["all"]:
     if isinstance(value, str):
         if value == "all":
             return "all"
-        raise mistake(f"expected a mapping of reset() arguments, or all; got {shown(value)}")
-    return _ResetArguments.validate_python(value)
+        raise wrong(f"expected a mapping of reset() arguments, or all; got {shown(value)}")
+    return _BOUND_BY_NAME.check(value)
 
 
-_OneOrder: TypeAdapter[OrderKind] = TypeAdapter(OrderKind)
-_OrderBySplit = TypeAdapter(Mapping[SplitName, OrderKind])
+_ORDER_BY_SPLIT = ByName(SPLIT_NAME, _ORDER)
 
 
 def _order(value: Any) -> OrderKind | Mapping[str, OrderKind]:
-    return _OrderBySplit.validate_python(value) if isinstance(value, Mapping) else _OneOrder.validate_python(value)
+    return _ORDER_BY_SPLIT.check(value) if isinstance(value, Mapping) else _ORDER.check(value)
 
 
 def _no_rows(value: Any) -> None:
     if value == "steps":
-        raise mistake("steps are not supported: one row is one task, and step() never moves to another; remove the key")
+        raise wrong("steps are not supported: one row is one task, and step() never moves to another; remove the key")
     if value is not None:
-        raise mistake(f"the key is reserved, and {shown(value)} has no meaning: one row is one task; remove the key")
+        raise wrong(f"the key is reserved, and {shown(value)} has no meaning: one row is one task; remove the key")
 
 
 class SplitDeclaration(Declared):
     """A split by name, and what it is for."""
 
-    name: SplitName = Field(description="The split's name.")
-    type: SplitType = Field(description="What the split is for.")
+    name: str = field(SPLIT_NAME, "The split's name.")
+    type: SplitType = field(SPLIT_TYPE, "What the split is for.")
 
 
 class Limits(Declared):
     """Where an episode is cut off."""
 
-    max_steps: Annotated[int, Integer(at_least=1)] | None = Field(
-        default=None, description="Most steps of an episode; absent: no limit."
+    max_steps: int | None = field(
+        Nullable(Integer(at_least=1)), "Most steps of an episode; absent: no limit.", default=None
     )
-    episode_seconds: Annotated[float, Number(is_positive=True)] | None = Field(
-        default=None, description="Longest an episode may last, in seconds; absent: no limit."
+    episode_seconds: float | None = field(
+        Nullable(Number(is_positive=True)), "Longest an episode may last, in seconds; absent: no limit.", default=None
     )
 
 
 class TaskDeclaration(Declared):
     """How a row becomes a task: its id, the arguments of reset(), and who may see which."""
 
-    id: Column | None = Field(default=None, description="Column that holds the task's id; absent: '{split}-{row}'.")
-    rows: Annotated[None, Parsed(_no_rows, None)] = Field(default=None, description="Reserved.")
-    reset: Annotated[
-        Mapping[str, Argument] | Literal["all"],
-        Parsed(
-            _reset,
-            Mapping[Annotated[str, ARGUMENT_NAME], BoundArgument] | Literal["all"],
-        ),
-    ] = Field(
+    id: str | None = field(Nullable(COLUMN), "Column that holds the task's id; absent: '{split}-{row}'.", default=None)
+    rows: None = field(Parsed(_no_rows, ({"type": "null"},)), "Reserved.", default=None)
+    reset: Mapping[str, Argument] | Literal["all"] = field(
+        Parsed(_reset, (_BOUND_BY_NAME, {"const": "all", "type": "string"})),
+        "Arguments of reset(), by name; 'all' passes every column. Absent: the row's column openenv_reset, else its "
+        "column task.",
         default_factory=dict,
-        description="Arguments of reset(), by name; 'all' passes every column. Absent: the row's column "
-        "openenv_reset, else its column task.",
     )
-    visible: Many[Column] = Field(
-        default=(), description="Arguments that the agent may see; every other one is hidden."
+    visible: tuple[str, ...] = field(
+        Many(COLUMN), "Arguments that the agent may see; every other one is hidden.", default=()
     )
-    public: Many[Column] = Field(
-        default=(), description="Columns that the Task API may list beside id, split and index."
+    public: tuple[str, ...] = field(
+        Many(COLUMN), "Columns that the Task API may list beside id, split and index.", default=()
     )
-    json_columns: Many[Column] = Field(
-        default=(),
-        validation_alias="json",
-        serialization_alias="json",
-        description="Columns that hold JSON text, decoded when they are read.",
+    json_columns: tuple[str, ...] = field(
+        Many(COLUMN), "Columns that hold JSON text, decoded when they are read.", default=(), key="json"
     )
-    keep_nulls: Annotated[bool, Boolean()] = Field(
-        default=False, description="Keep struct fields that are null; otherwise they are dropped."
+    keep_nulls: bool = field(Boolean(), "Keep struct fields that are null; otherwise they are dropped.", default=False)
+    difficulty: str | None = field(Nullable(COLUMN), "Column that says how hard the task is.", default=None)
+    group: str | None = field(Nullable(COLUMN), "Column that says which group the task is in.", default=None)
+    gold: Mapping[str, Argument] = field(
+        ByName(COLUMN, _BOUND), "Fields of an action that deserves the top reward, for the audit.", default_factory=dict
     )
-    difficulty: Column | None = Field(default=None, description="Column that says how hard the task is.")
-    group: Column | None = Field(default=None, description="Column that says which group the task is in.")
-    gold: Mapping[Column, BoundArgument] = Field(
-        default_factory=dict, description="Fields of an action that deserves the top reward, for the audit."
-    )
-    order: Annotated[
-        OrderKind | Mapping[str, OrderKind],
-        Parsed(_order, OrderKind | Mapping[SplitName, OrderKind]),
-    ] = Field(
+    order: OrderKind | Mapping[str, OrderKind] = field(
+        Parsed(_order, (_ORDER, _ORDER_BY_SPLIT)),
+        "The order of positions, for all splits or by split; absent: shuffled for train, else sequential.",
         default_factory=dict,
-        description="The order of positions, for all splits or by split; absent: shuffled for train, else sequential.",
     )
-    limits: Limits = Field(default_factory=Limits, description="Most steps and seconds of an episode.")
+    limits: Limits = field(Limits, "Most steps and seconds of an episode.", default_factory=Limits)
 
-    @model_validator(mode="wrap")
     @classmethod
-    def _names_arguments(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        return checked_with(_unknown_arguments(value), handler, value)
+    def _mistakes_as_given(cls, given: Mapping[str, Any]) -> Iterator[Mistake]:
+        # So that a wrong argument does not hide an unknown one.
+        reset, visible = member(given, "reset"), member(given, "visible")
+        if not isinstance(reset, Mapping) or not isinstance(visible, list | tuple):
+            return
+        for index, name in enumerate(visible if reset else ()):
+            if isinstance(name, str) and name not in reset and COLUMN.fits(name):
+                yield unknown_name("no reset argument", name, reset.keys(), "visible", index)
 
     def orders(self, split: SplitDeclaration) -> OrderKind | None:
         """The declared order of a split; None where nothing is said of it."""
@@ -235,7 +213,7 @@ class TaskDeclaration(Declared):
         update: dict[str, Any] = {"gold": {name: _encoded(each) for name, each in self.gold.items()}}
         if self.reset != "all":
             update["reset"] = {name: _encoded(each) for name, each in self.reset.items()}
-        return self.model_copy(update=update)
+        return self.replace(**update)
 
     def order_for(self, split: SplitDeclaration) -> OrderKind:
         """The declared order of a split, or the default for its type."""
@@ -244,15 +222,5 @@ class TaskDeclaration(Declared):
 
 def _encoded(argument: Argument) -> Argument:
     if isinstance(argument, ColumnArgument) and argument.form == "pil":
-        return argument.model_copy(update={"form": "bytes"})
+        return argument.replace(form="bytes")
     return argument
-
-
-def _unknown_arguments(task: Any) -> Iterator[Mistake]:
-    # The names are compared as given, so that a wrong argument does not hide an unknown one.
-    reset, visible = member(task, "reset"), member(task, "visible")
-    if not isinstance(reset, Mapping) or not isinstance(visible, list | tuple):
-        return
-    for index, name in enumerate(visible if reset else ()):
-        if isinstance(name, str) and name not in reset and COLUMN.fits(name):
-            yield ("visible", index), unknown_name("no reset argument", name, reset)

@@ -202,5 +202,5 @@ def _raises(kind: type[Exception], call: Callable[[], object]) -> bool:
 
 def _one_task(reset: Mapping[str, Any]) -> Taskset:
     environment = {"id": "one-task", "task": {"visible": []}, "frameworks": {"openenv": {"package": "none"}}}
-    declaration = Declaration.model_validate({"spec_version": "hf-rl-env-0.1", "environments": [environment]})
+    declaration = Declaration.from_dict({"spec_version": "hf-rl-env-0.1", "environments": [environment]})
     return Taskset.from_rows([{"openenv_reset": dict(reset)}], declaration)

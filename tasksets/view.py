@@ -3,8 +3,9 @@
 import hashlib
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal, overload
+
+import msgspec
 
 from openenv_tasksets.index_sequence import Shuffled, compose
 from openenv_tasksets.loaders.errors import SelectionError, SplitEndless
@@ -148,8 +149,7 @@ class TaskView(Sequence[Task]):
         return TaskView(self._split, compose(self._places, picks), f"{self._identity}/{how}")
 
 
-@dataclass(frozen=True, slots=True)
-class PassEntry:
+class PassEntry(msgspec.Struct, frozen=True):
     """One task of a finite pass; ``pad`` marks a repeat that only evens out the shards: do not count it."""
 
     task: Task

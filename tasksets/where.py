@@ -3,8 +3,9 @@
 import json
 import operator
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from openenv_tasksets.loaders.errors import SelectionError
 
@@ -19,8 +20,7 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(msgspec.Struct, frozen=True):
     """One comparison of one column."""
 
     column: str
@@ -44,8 +44,7 @@ class Condition:
             ) from exc
 
 
-@dataclass(frozen=True, slots=True)
-class Where:
+class Where(msgspec.Struct, frozen=True):
     """All conditions of a filter; a row passes when each holds."""
 
     conditions: tuple[Condition, ...]

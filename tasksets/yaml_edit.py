@@ -3,9 +3,10 @@
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
+
+import msgspec
 
 from openenv_tasksets import yaml_tree
 from openenv_tasksets.yaml_text import entry_text, flow_text, item_text
@@ -26,8 +27,7 @@ class CannotEdit(Exception):
         self.line = line
 
 
-@dataclass(frozen=True, slots=True)
-class _Edit:
+class _Edit(msgspec.Struct, frozen=True):
     start: int
     end: int
     text: str

@@ -6,9 +6,9 @@ recursive, and crashes the process on 100,000 brackets.
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
 from typing import Any
 
+import msgspec
 import yaml
 
 from openenv_tasksets.field_path import Step, field_path
@@ -28,8 +28,7 @@ _TAG_DIRECTIVE = re.compile(r"^%TAG", re.MULTILINE)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-@dataclass(frozen=True, slots=True)
-class Scalar:
+class Scalar(msgspec.Struct, frozen=True):
     """A leaf.
 
     Attributes:
@@ -47,8 +46,7 @@ class Scalar:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Sequence:
+class Sequence(msgspec.Struct, frozen=True):
     """A list; ``is_block`` where each item has a dash of its own in this very place."""
 
     items: tuple["Node", ...]
@@ -58,16 +56,14 @@ class Sequence:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """One key of a mapping, with its value."""
 
     key: Scalar
     value: "Node"
 
 
-@dataclass(frozen=True, slots=True)
-class Mapping:
+class Mapping(msgspec.Struct, frozen=True):
     """A mapping; ``is_block`` where each key has a line of its own in this very place."""
 
     entries: dict[str, Entry]
@@ -193,8 +189,7 @@ class _Stop(Exception):
         self.issue = issue
 
 
-@dataclass(slots=True)
-class _Measured:
+class _Measured(msgspec.Struct):
     """A node with the number of values in it and how deep they are nested, aliases written out."""
 
     node: Node
@@ -202,14 +197,13 @@ class _Measured:
     height: int
 
 
-@dataclass(slots=True)
-class _Frame:
+class _Frame(msgspec.Struct):
     """A collection that is still being read."""
 
     event: yaml.CollectionStartEvent
     is_mapping: bool
-    items: list[Node] = field(default_factory=list)
-    entries: dict[str, Entry] = field(default_factory=dict)
+    items: list[Node] = []
+    entries: dict[str, Entry] = {}
     key: Scalar | None = None
     awaits_value: bool = False
     size: int = 1
@@ -284,9 +278,9 @@ class _Reader:
             anchored = self._anchors[name]
             self._check_depth(anchored.height)
             self._count += anchored.size
-            node = replace(anchored.node, line=self.line, start=start, end=end)
+            node = msgspec.structs.replace(anchored.node, line=self.line, start=start, end=end)
             if not isinstance(node, Scalar):
-                node = replace(node, is_block=False)
+                node = msgspec.structs.replace(node, is_block=False)
             self._place(_Measured(node, anchored.size, anchored.height), is_alias=True)
             return
         self._place(_Measured(Scalar("", True, self.line, start, end), 1, 0), is_alias=True)

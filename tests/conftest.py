@@ -80,7 +80,7 @@ def make_taskset() -> Callable[..., Any]:
         }
         if task is not None:
             declared["task"] = task
-        declaration = Declaration.model_validate({"spec_version": "hf-rl-env-0.1", "environments": [declared]})
+        declaration = Declaration.from_dict({"spec_version": "hf-rl-env-0.1", "environments": [declared]})
         return Taskset.from_rows(rows, declaration)
 
     return make

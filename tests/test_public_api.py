@@ -22,9 +22,9 @@ def test_the_exported_names_are_those_listed_sorted_and_few() -> None:
 
 
 def test_importing_the_library_loads_no_heavy_package() -> None:
-    heavy = "fastapi openenv datasets uvicorn starlette typer rich huggingface_hub pyarrow"
+    heavy = "fastapi openenv datasets uvicorn starlette typer rich huggingface_hub pyarrow numpy pydantic"
     script = (
-        "import sys, openenv_tasksets; openenv_tasksets.Taskset;"
+        "import sys, openenv_tasksets; openenv_tasksets.Taskset; openenv_tasksets.Declaration;"
         f"print([name for name in {heavy!r}.split() if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

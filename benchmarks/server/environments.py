@@ -18,7 +18,7 @@ def declaration() -> Any:
     """The sums, bound to the arguments of a reset()."""
     from openenv_tasksets.declaration import Declaration
 
-    return Declaration.model_validate(
+    return Declaration.from_dict(
         {
             "spec_version": "hf-rl-env-0.1",
             "environments": [

@@ -205,19 +205,18 @@ def _draft(environment: str, package: str, rows: "Rows") -> "Draft":
     if (package, environment) == ("openenv-tasksets", "answer"):
         return draft_answer(rows.columns, [rows[index] for index in range(min(len(rows), _LOOKED_AT))])
     runtime = {"min_version": _MIN_VERSION, "package": package, "environment": environment}
-    declared = EnvironmentDeclaration.model_validate({"id": "draft", "frameworks": {"openenv": runtime}})
+    declared = EnvironmentDeclaration.from_dict({"id": "draft", "frameworks": {"openenv": runtime}})
     return draft_arguments(rows.columns, accepts(find_environment(declared).reset, skip_self=True))
 
 
 def _check_id(environment_id: str) -> None:
-    from pydantic import TypeAdapter, ValidationError
-
-    from openenv_tasksets.declaration import EnvironmentId
+    from openenv_tasksets.declaration import ENVIRONMENT_ID
+    from openenv_tasksets.declaration_issues import Wrong
 
     try:
-        TypeAdapter(EnvironmentId).validate_python(environment_id)
-    except ValidationError as exc:
-        raise typer.BadParameter(exc.errors()[0]["msg"], param_hint="--id") from exc
+        ENVIRONMENT_ID.check(environment_id)
+    except Wrong as exc:
+        raise typer.BadParameter(exc.mistakes[0].message, param_hint="--id") from exc
 
 
 def _slug(folder: str) -> str:

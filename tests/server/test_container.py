@@ -88,7 +88,7 @@ def taskset(monkeypatch):
         "task": {"reset": {"question": "question", "answer": "answer"}, "visible": ["question"]},
         "frameworks": {"openenv": {"image": IMAGE, "secrets": ["ACME_KEY"]}},
     }
-    declaration = Declaration.model_validate({"spec_version": "hf-rl-env-0.1", "environments": [declared]})
+    declaration = Declaration.from_dict({"spec_version": "hf-rl-env-0.1", "environments": [declared]})
     return Taskset.from_rows([{"question": f"q{n}", "answer": f"a{n}"} for n in range(4)], declaration)
 
 

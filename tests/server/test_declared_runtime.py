@@ -17,7 +17,7 @@ pytestmark = pytest.mark.anyio
 
 def declaration(**frameworks):
     environment = {"id": "quiz", "task": {"reset": {"question": "question"}}, "frameworks": frameworks}
-    return Declaration.model_validate({"spec_version": "hf-rl-env-0.1", "environments": [environment]})
+    return Declaration.from_dict({"spec_version": "hf-rl-env-0.1", "environments": [environment]})
 
 
 def declared(**openenv):

@@ -327,7 +327,7 @@ class Quiz:
 
 openenv = {"min_version": ">=0.10.0", "package": "x"}
 environment = {"id": "quiz", "task": {"reset": {"question": "question"}}, "frameworks": {"openenv": openenv}}
-declaration = Declaration.model_validate({"spec_version": "hf-rl-env-0.1", "environments": [environment]})
+declaration = Declaration.from_dict({"spec_version": "hf-rl-env-0.1", "environments": [environment]})
 host = Host(Taskset.from_rows([{"question": "?"}], declaration), Quiz)
 serve(create_app([host]), host="127.0.0.1", port=0, on_ready=lambda url: print(url, flush=True),
       transport=sys.argv[1], drain_seconds=float(sys.argv[2]))

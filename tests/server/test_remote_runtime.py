@@ -218,7 +218,7 @@ def test_ctrl_c_ends_the_wait_for_a_sleeping_server_at_once(odd):
         "from openenv_tasksets.server.remote_runtime import RemoteRuntime\n"
         "from openenv_tasksets.taskset import Taskset\n"
         "environment = {'id': 'quiz', 'task': {'reset': {'a': 'a'}}, 'frameworks': {'openenv': {'space_id': 'a/b'}}}\n"
-        "declared = Declaration.model_validate({'spec_version': 'hf-rl-env-0.1', 'environments': [environment]})\n"
+        "declared = Declaration.from_dict({'spec_version': 'hf-rl-env-0.1', 'environments': [environment]})\n"
         f"Host(Taskset.from_rows([{{'a': 1}}], declared), RemoteRuntime({odd.url!r}, wait_seconds=600))\n"
     )
     process = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE, text=True)

@@ -40,7 +40,7 @@ def sums(count, start=0):
 
 def in_memory(rows=None, task=TASK, **environment: Any):
     declared = {"id": "sums", "task": task, "frameworks": OPENENV, **environment}
-    declaration = Declaration.model_validate({"spec_version": "hf-rl-env-0.1", "environments": [declared]})
+    declaration = Declaration.from_dict({"spec_version": "hf-rl-env-0.1", "environments": [declared]})
     return Taskset.from_rows({"train": sums(30), "test": sums(5)} if rows is None else rows, declaration)
 
 

@@ -24,6 +24,6 @@ def declare() -> Declare:
         }
         if task is not None:
             declared["task"] = task
-        return Declaration.model_validate({"spec_version": "hf-rl-env-0.1", "environments": [declared]})
+        return Declaration.from_dict({"spec_version": "hf-rl-env-0.1", "environments": [declared]})
 
     return make

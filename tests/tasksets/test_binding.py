@@ -16,7 +16,7 @@ PLACE = RowPlace("train", 7, lambda row: f"data/train.parquet, row {row}")
 
 
 def compile_task(task: dict[str, Any] | None, columns: list[str]) -> Binding:
-    declared = None if task is None else TaskDeclaration.model_validate(task)
+    declared = None if task is None else TaskDeclaration.from_dict(task)
     return compile_binding(declared, columns, "environments[0].task")
 
 

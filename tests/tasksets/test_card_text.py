@@ -97,8 +97,8 @@ def test_tags_are_merged_in_order_and_once(declaration):
 
 
 def test_several_environments_are_named_in_the_reference(declare):
-    both = declare(None).model_copy(
-        update={"environments": tuple(declare(None, id=name, splits=["test"]).environments[0] for name in ("a", "b"))}
+    both = declare(None).replace(
+        environments=tuple(declare(None, id=name, splits=["test"]).environments[0] for name in ("a", "b"))
     )
     text = card_text(None, "acme/x", both, [], {"a": {"test": 1}})
     assert '"acme/x/a"' in text

@@ -41,7 +41,7 @@ def parse(text):
 def changed(declaration, **values):
     """A copy whose first environment has other values."""
     first, *others = declaration.environments
-    return declaration.model_copy(update={"environments": (first.model_copy(update=values), *others)})
+    return declaration.replace(environments=(first.replace(**values), *others))
 
 
 awkward = st.sampled_from(

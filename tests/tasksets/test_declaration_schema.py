@@ -65,7 +65,7 @@ def test_every_property_says_what_it_is_for():
 
 
 @pytest.mark.parametrize("file", CORPUS, ids=lambda file: f"{file.parent.name}/{file.stem}")
-def test_schema_and_models_agree(file):
+def test_schema_and_declaration_agree(file):
     data = file.read_bytes()
     valid = jsonschema.Draft202012Validator(declaration_schema()).is_valid(plain_json(read_tree(data, "file.yaml")))
     agrees = valid == is_accepted(data)

@@ -27,7 +27,7 @@ def task_of(draft: Draft) -> dict[str, Any]:
 
 
 def bound(draft: Draft, row: dict[str, Any]) -> Task:
-    declared = TaskDeclaration.model_validate(task_of(draft))
+    declared = TaskDeclaration.from_dict(task_of(draft))
     return compile_binding(declared, list(row), "task").bind(row, 0, PLACE)
 
 
@@ -189,7 +189,7 @@ def test_any_column_names_give_a_block_that_binds_them(columns: list[str], data:
     draft = draft_answer(columns, rows)
 
     assert draft.columns <= set(columns)
-    declared = TaskDeclaration.model_validate(task_of(draft))
+    declared = TaskDeclaration.from_dict(task_of(draft))
     assert set(compile_binding(declared, columns, "task").columns) == draft.columns
 
 

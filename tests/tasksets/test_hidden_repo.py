@@ -71,7 +71,7 @@ def rows(count=5):
 
 
 def taskset(given=None):
-    return Taskset.from_rows({"train": rows() if given is None else given}, Declaration.model_validate(DECLARATION))
+    return Taskset.from_rows({"train": rows() if given is None else given}, Declaration.from_dict(DECLARATION))
 
 
 def read(server, repo_id, revision="main"):
@@ -161,7 +161,7 @@ class TestPush:
         task = declared["environments"][0]["task"]
         task |= {"json": ["notes", "topic"], "public": ["topic.name"], "reset": {**task["reset"], "notes": "notes"}}
         given = [{**row, "notes": '{"why": "secret"}', "topic": '{"name": "t"}'} for row in rows()]
-        whole = Taskset.from_rows({"train": given}, Declaration.model_validate(declared))
+        whole = Taskset.from_rows({"train": given}, Declaration.from_dict(declared))
         push_hidden(whole, PUBLIC, PRIVATE, hub=hub)
         assert list(joined(hub)["train"]) == list(whole["train"])
         shown = joined(open_hub(server, token=False))["train"][1]

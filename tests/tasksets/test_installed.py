@@ -13,7 +13,7 @@ from openenv_tasksets.loaders.errors import EnvironmentNotFound
 
 def declared(**runtime):
     environment = {"id": "riddles", "task": {"reset": {"a": "b"}}, "frameworks": {"openenv": runtime}}
-    declaration = Declaration.model_validate({"spec_version": "hf-rl-env-0.1", "environments": [environment]})
+    declaration = Declaration.from_dict({"spec_version": "hf-rl-env-0.1", "environments": [environment]})
     return declaration.environments[0]
 
 

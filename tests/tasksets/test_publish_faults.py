@@ -35,7 +35,7 @@ from openenv_tasksets.declaration import Declaration
 from openenv_tasksets.publish import push
 from openenv_tasksets.taskset import Taskset
 declaration, rows = json.loads(sys.argv[1])
-taskset = Taskset.from_rows(rows, Declaration.model_validate(declaration))
+taskset = Taskset.from_rows(rows, Declaration.from_dict(declaration))
 push(taskset.declaration, [taskset], sys.argv[2], tag="v2")
 print("pushed")
 """
@@ -50,7 +50,7 @@ def rows(count):
 
 def do_push(server, count, **options):
     hub = Hub(server.endpoint, token=server.token, cache_dir=server.cache_dir, wait=lambda seconds: None)
-    taskset = Taskset.from_rows(rows(count), Declaration.model_validate(DECLARATION))
+    taskset = Taskset.from_rows(rows(count), Declaration.from_dict(DECLARATION))
     return push(taskset.declaration, [taskset], REPO, hub=hub, **options)
 
 

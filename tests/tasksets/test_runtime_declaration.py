@@ -110,7 +110,7 @@ def test_other_frameworks_blocks_are_kept_as_they_are():
     frameworks = Frameworks(**{"harbor": {"a": [1, {"b": None}]}, "x y": "text"})
     assert frameworks.openenv is None
     assert frameworks.foreign == {"harbor": {"a": [1, {"b": None}]}, "x y": "text"}
-    assert frameworks.model_dump(exclude_defaults=True) == frameworks.foreign
+    assert frameworks.to_dict() == frameworks.foreign
 
 
 def test_there_is_at_least_one_framework():

@@ -1,7 +1,10 @@
 """Tasksets from folders and from rows in memory."""
 
 import json
+import os
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +73,26 @@ def test_a_folder_of_parquet_is_a_taskset(folder: Path) -> None:
     assert task.arguments() == {"prompt": "1+1?", "answer": "2"}
     assert len(taskset["test"]) == 3
     assert "sums" in repr(taskset)
+
+
+def test_the_first_row_loads_no_checking_library_and_with_a_store_no_pyarrow(folder: Path, tmp_path: Path) -> None:
+    long = [{"key": str(i), "question": os.urandom(2000).hex(), "answer": "a", "level": 0} for i in range(5000)]
+    write_parquet(folder / FIRST_TRAIN_FILE, long)
+    program = (
+        "import sys, openenv_tasksets; taskset = openenv_tasksets.Taskset.from_path(sys.argv[1]);"
+        "assert taskset['train'][1].id == '1'; loaded = {'pyarrow', 'pydantic', 'typer'} & set(sys.modules);"
+        "print(*loaded); builder = taskset.split('train').rows.build(); assert builder is None or builder.wait()"
+    )
+
+    def loaded() -> list[str]:
+        command = [sys.executable, "-c", program, str(folder)]
+        environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")}
+        return subprocess.run(
+            command, capture_output=True, text=True, check=True, timeout=60, env=environment
+        ).stdout.split()
+
+    assert loaded() == ["pyarrow"]
+    assert loaded() == []
 
 
 def test_the_declaration_file_itself_may_be_named(folder: Path) -> None:
@@ -172,7 +195,7 @@ def test_a_row_that_cannot_be_bound_names_its_file(folder: Path) -> None:
 
 
 def declaration(task: dict[str, Any] | None = None, **environment: Any) -> Declaration:
-    return Declaration.model_validate(
+    return Declaration.from_dict(
         {
             "spec_version": "hf-rl-env-0.1",
             "environments": [

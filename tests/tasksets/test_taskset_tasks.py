@@ -11,7 +11,7 @@ from openenv_tasksets.taskset import Taskset
 
 
 def declaration(task: dict[str, Any] | None = None, **environment: Any) -> Declaration:
-    return Declaration.model_validate(
+    return Declaration.from_dict(
         {
             "spec_version": "hf-rl-env-0.1",
             "environments": [

@@ -14,7 +14,7 @@ from openenv_tasksets.view import TaskView
 
 ROWS = [{"q": f"q{i}", "level": i % 3, "topic": "ab"[i % 2]} for i in range(10)]
 TASK = {"reset": {"prompt": "q"}, "visible": ["prompt"], "public": ["level", "topic"]}
-DECLARATION = Declaration.model_validate(
+DECLARATION = Declaration.from_dict(
     {
         "spec_version": "hf-rl-env-0.1",
         "environments": [

@@ -50,7 +50,7 @@ def rows(tmp_path: Path) -> Counting:
 
 
 def binding_of(columns: Any) -> Binding:
-    return compile_binding(TaskDeclaration.model_validate(TASK), columns, "task")
+    return compile_binding(TaskDeclaration.from_dict(TASK), columns, "task")
 
 
 def passing(rows: Any, filters: dict[str, Any]) -> list[int]:

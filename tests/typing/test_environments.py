@@ -1,4 +1,4 @@
-"""The environment contract as a type checker sees it."""
+"""The environment contract, and a declaration's constructors, as a type checker sees them."""
 
 import shutil
 import subprocess
@@ -13,7 +13,7 @@ ROOT = HERE.parent.parent
 
 
 @pytest.mark.slow
-def test_openenvs_environments_and_plain_classes_have_the_environments_type(tmp_path):
+def test_environments_and_constructors_have_the_types_that_they_should_have(tmp_path):
     # A type checker does not see the mapped folders of an editable install.
     package = tmp_path / "openenv_tasksets"
     shutil.copytree(ROOT / "tasksets", package, ignore=shutil.ignore_patterns("__pycache__"))
@@ -25,7 +25,8 @@ def test_openenvs_environments_and_plain_classes_have_the_environments_type(tmp_
         (tmp_path / folder / "__init__.py").touch()
     for module in ("interfaces", "types"):
         shutil.copy(origin / f"core/env_server/{module}.py", tmp_path / "openenv/core/env_server")
-    shutil.copy(HERE / "environments.py", tmp_path)
+    for name in ("environments.py", "declarations.py"):
+        shutil.copy(HERE / name, tmp_path)
     done = subprocess.run(
         [
             sys.executable,
@@ -36,6 +37,7 @@ def test_openenvs_environments_and_plain_classes_have_the_environments_type(tmp_
             "--cache-dir",
             tmp_path / "cache",
             "environments.py",
+            "declarations.py",
         ],
         cwd=tmp_path,
         capture_output=True,

@@ -1,23 +1,25 @@
 import math
-from typing import Annotated, Any
+from typing import Any
 
 import pytest
 
-from openenv_tasksets.declared_field import MOST_JSON_DEPTH, Boolean, Declared, Integer, Json, Number, Text
+from openenv_tasksets.declared_kind import Nullable
+from openenv_tasksets.declared_part import Declared, field
+from openenv_tasksets.declared_value import MOST_JSON_DEPTH, Boolean, Integer, Json, Number, Text
 from openenv_tasksets.loaders.errors import DeclarationError
 from openenv_tasksets.yaml_scalar import PlainScalar
 
 
 class Fields(Declared):
-    text: Annotated[str, Text(longest=10)] | None = None
-    word: Annotated[str, Text("a word", r"[a-z]+")] | None = None
-    prose: Annotated[str, Text(shortest=0, longest=None)] | None = None
-    integer: Annotated[int, Integer(at_least=1)] | None = None
-    number: Annotated[float, Number()] | None = None
-    positive: Annotated[float, Number(is_positive=True)] | None = None
-    boolean: Annotated[bool, Boolean()] | None = None
-    free: Annotated[Any, Json()] = None
-    mapping: Annotated[Any, Json(is_object=True)] | None = None
+    text: str | None = field(Nullable(Text(longest=10)), "", default=None)
+    word: str | None = field(Nullable(Text("a word", r"[a-z]+")), "", default=None)
+    prose: str | None = field(Nullable(Text(shortest=0, longest=None)), "", default=None)
+    integer: int | None = field(Nullable(Integer(at_least=1)), "", default=None)
+    number: float | None = field(Nullable(Number()), "", default=None)
+    positive: float | None = field(Nullable(Number(is_positive=True)), "", default=None)
+    boolean: bool | None = field(Nullable(Boolean()), "", default=None)
+    free: Any = field(Json(), "", default=None)
+    mapping: Any = field(Nullable(Json(is_object=True)), "", default=None)
 
 
 def plain(text):
@@ -123,7 +125,7 @@ def test_a_value_that_holds_itself_is_refused():
 
 
 def test_a_declared_value_is_frozen():
-    with pytest.raises(ValueError, match="frozen"):
+    with pytest.raises(AttributeError, match="frozen"):
         Fields(text="a").text = "b"
 
 

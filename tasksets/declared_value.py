@@ -1,95 +1,25 @@
-"""The kinds of fields that a declaration is made of, for values from a file and from Python alike.
+"""Kinds of single values, from a file and from Python alike: text, numbers, truth values, free JSON.
 
-Each kind checks a value, says in plain words what it wanted, and knows its JSON Schema. From a file, text
-that stood without quotes arrives as ``PlainScalar``: only here, where the field is known, does it become a
-number or a truth value.
+From a file, text that stood without quotes arrives as ``PlainScalar``: only here, where the field is known,
+does it become a number or a truth value.
 """
 
 import re
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Annotated, Any, TypeVar
+from collections.abc import Mapping
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, Strict, ValidationError
-from pydantic.config import JsonDict
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, core_schema
+import msgspec
 
-from openenv_tasksets.declaration_issues import Mistake, issues_of, mistake, raise_all
+from openenv_tasksets.declaration_issues import Mistake, Wrong, wrong
+from openenv_tasksets.declared_kind import JsonSchema
 from openenv_tasksets.field_path import Step
 from openenv_tasksets.issue_list import shown
-from openenv_tasksets.loaders.errors import DeclarationError
 from openenv_tasksets.yaml_scalar import CoreValue, PlainScalar, checked_number, core_value
 
 MOST_JSON_DEPTH = 50
 
-Item = TypeVar("Item")
-Many = Annotated[tuple[Item, ...], Strict(False)]
-"""A list in the file; in Python a tuple, where a list is taken too."""
 
-
-class Declared(BaseModel):
-    """A frozen part of a declaration; built in Python, its mistakes are a ``DeclarationError`` too."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        strict=True,
-        validate_by_name=True,
-        validate_by_alias=True,
-        hide_input_in_errors=True,
-        protected_namespaces=(),
-    )
-
-    def __init__(self, **values: Any) -> None:
-        try:
-            super().__init__(**values)
-        except ValidationError as exc:
-            raise DeclarationError(issues_of(exc.errors(), type(self), by_alias=False)) from exc
-
-    # Parts inside a whole are validated with it, not one by one through __init__.
-    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
-
-
-class Kind(ABC):
-    """A kind of field, put into ``Annotated``."""
-
-    @abstractmethod
-    def check(self, value: Any) -> Any:
-        """The typed value; raises what ``declaration_issues`` makes."""
-
-    @abstractmethod
-    def json_schema(self) -> JsonSchemaValue:
-        """JSON Schema of what a file may hold."""
-
-    def __get_pydantic_core_schema__(self, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(self.check)
-
-    def __get_pydantic_json_schema__(self, _schema: CoreSchema, _handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        return self.json_schema()
-
-
-@dataclass(frozen=True, slots=True)
-class Parsed:
-    """A field of several forms.
-
-    Attributes:
-        parse: From any of the forms to the typed value; raises what ``declaration_issues`` makes.
-        forms: The type whose JSON Schema is that of the forms that a file may hold.
-    """
-
-    parse: Callable[[Any], Any]
-    forms: Any
-
-    def __get_pydantic_core_schema__(self, _source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(
-            self.parse, json_schema_input_schema=handler.generate_schema(self.forms)
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Text(Kind):
+class Text(msgspec.Struct, frozen=True):
     """Text, also where YAML would read a number or a truth value in it.
 
     Attributes:
@@ -108,14 +38,14 @@ class Text(Kind):
         """The text as ``str``."""
         if not isinstance(value, str):
             hint = "; in quotes it is text" if isinstance(value, bool | int | float) else ""
-            raise mistake(f"expected {self.shape}; got {shown(value)}{hint}")
+            raise wrong(f"expected {self.shape}; got {shown(value)}{hint}")
         text = str(value)
         if self.longest is not None and len(text) > self.longest:
-            raise mistake(f"expected {self.shape} of at most {self.longest:,} characters; got {len(text):,}")
+            raise wrong(f"expected {self.shape} of at most {self.longest:,} characters; got {len(text):,}")
         if not self.fits(text):
-            raise mistake(f"expected {self.shape}; got {shown(text)}")
+            raise wrong(f"expected {self.shape}; got {shown(text)}")
         if not _is_unicode(text):
-            raise mistake("half of a surrogate pair is not a character")
+            raise wrong("half of a surrogate pair is not a character")
         return text
 
     def fits(self, text: str) -> bool:
@@ -124,9 +54,9 @@ class Text(Kind):
             return False
         return self.pattern is None or re.fullmatch(self.pattern, text) is not None
 
-    def json_schema(self) -> JsonSchemaValue:
+    def json_schema(self) -> JsonSchema:
         """Text, or the numbers and truth values that are taken as text."""
-        schema: JsonSchemaValue = {"type": ["string", "number", "boolean"]}
+        schema: JsonSchema = {"type": ["string", "number", "boolean"]}
         if self.shortest:
             schema["minLength"] = self.shortest
         if self.longest is not None:
@@ -145,8 +75,7 @@ RELATIVE_PATH = Text(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Integer(Kind):
+class Integer(msgspec.Struct, frozen=True):
     """A whole number of at least ``at_least``."""
 
     at_least: int
@@ -155,16 +84,15 @@ class Integer(Kind):
         """The number as ``int``."""
         number = _core(value)
         if isinstance(number, bool) or not isinstance(number, int) or number < self.at_least:
-            raise mistake(f"expected a whole number of at least {self.at_least}; got {_given(value)}")
+            raise wrong(f"expected a whole number of at least {self.at_least}; got {_given(value)}")
         return number
 
-    def json_schema(self) -> JsonSchemaValue:
+    def json_schema(self) -> JsonSchema:
         """An integer with its lower bound."""
         return {"type": "integer", "minimum": self.at_least}
 
 
-@dataclass(frozen=True, slots=True)
-class Number(Kind):
+class Number(msgspec.Struct, frozen=True):
     """A finite number; above 0 where ``is_positive``."""
 
     is_positive: bool = False
@@ -174,38 +102,36 @@ class Number(Kind):
         number = _core(value)
         shape = "a number above 0" if self.is_positive else "a number"
         if isinstance(number, bool) or not isinstance(number, int | float):
-            raise mistake(f"expected {shape}; got {_given(value)}")
+            raise wrong(f"expected {shape}; got {_given(value)}")
         try:
             number = float(checked_number(number))
         except ValueError as exc:
-            raise mistake(f"expected {shape}; got {_given(value)}") from exc
+            raise wrong(f"expected {shape}; got {_given(value)}") from exc
         if self.is_positive and number <= 0:
-            raise mistake(f"expected {shape}; got {_given(value)}")
+            raise wrong(f"expected {shape}; got {_given(value)}")
         return number
 
-    def json_schema(self) -> JsonSchemaValue:
+    def json_schema(self) -> JsonSchema:
         """A number, with the bound where there is one."""
         return {"type": "number", "exclusiveMinimum": 0} if self.is_positive else {"type": "number"}
 
 
-@dataclass(frozen=True, slots=True)
-class Boolean(Kind):
+class Boolean(msgspec.Struct, frozen=True):
     """``true`` or ``false``."""
 
     def check(self, value: Any) -> bool:
         """The value as ``bool``."""
         truth = _core(value)
         if not isinstance(truth, bool):
-            raise mistake(f"expected true or false; got {_given(value)}")
+            raise wrong(f"expected true or false; got {_given(value)}")
         return truth
 
-    def json_schema(self) -> JsonSchemaValue:
+    def json_schema(self) -> JsonSchema:
         """A boolean."""
         return {"type": "boolean"}
 
 
-@dataclass(frozen=True, slots=True)
-class Json(Kind):
+class Json(msgspec.Struct, frozen=True):
     """Free JSON: plain scalars mean what YAML 1.2 says; a mapping at the top where ``is_object``."""
 
     is_object: bool = False
@@ -213,42 +139,43 @@ class Json(Kind):
     def check(self, value: Any) -> Any:
         """The value as None, bool, int, float, str, list and dict."""
         if self.is_object and not isinstance(value, Mapping):
-            raise mistake(f"expected a mapping; got {shown(value)}")
+            raise wrong(f"expected a mapping; got {shown(value)}")
         mistakes: list[Mistake] = []
         resolved = _json(value, (), mistakes)
-        raise_all(mistakes)
+        if mistakes:
+            raise Wrong(mistakes)
         return resolved
 
-    def json_schema(self) -> JsonSchemaValue:
+    def json_schema(self) -> JsonSchema:
         """Anything, or any object."""
         return {"type": "object"} if self.is_object else {}
 
 
-def given(name: str) -> JsonDict:
+def given(name: str) -> JsonSchema:
     """JSON Schema of a mapping that has ``name``, and not as null."""
     return {"required": [name], "properties": {name: {"not": {"type": "null"}}}}
 
 
-def filled(name: str) -> JsonDict:
+def filled(name: str) -> JsonSchema:
     """JSON Schema of a mapping that has ``name``, with something in it."""
     return {"required": [name], "properties": {name: {"minProperties": 1}}}
 
 
 def _json(value: Any, steps: tuple[Step, ...], mistakes: list[Mistake]) -> Any:
     if len(steps) > MOST_JSON_DEPTH:
-        mistakes.append((steps[:1], mistake(f"nested more than {MOST_JSON_DEPTH} levels deep")))
+        mistakes.append(Mistake(f"nested more than {MOST_JSON_DEPTH} levels deep", steps[:1]))
         return None
     if isinstance(value, Mapping):
         for key in value:
             if not isinstance(key, str) or not _is_unicode(key):
-                mistakes.append((steps, mistake(f"the key {shown(key)} is not text, as keys in JSON are")))
+                mistakes.append(Mistake(f"the key {shown(key)} is not text, as keys in JSON are", steps))
         return {key: _json(member, (*steps, str(key)), mistakes) for key, member in value.items()}
     if isinstance(value, list | tuple):
         return [_json(member, (*steps, index), mistakes) for index, member in enumerate(value)]
     try:
         return _json_leaf(value)
     except ValueError as exc:
-        mistakes.append((steps, mistake(str(exc))))
+        mistakes.append(Mistake(str(exc), steps))
         return None
 
 
