@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 
 _END = b"\r\n\r\n"
+_ODD = re.compile(rb"\n(upgrade|transfer-encoding|expect)", re.IGNORECASE)
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
 _MOST_DIGITS = 7
 
@@ -35,7 +36,7 @@ class KnownHead:
         end = data.find(_END) + len(_END)
         head = data[:end]
         # Else the body came in chunks, there is more behind it, or lines end as they should not.
-        if end < len(_END) or data[end:] != body or b"\nupgrade" in head.lower():
+        if end < len(_END) or data[end:] != body or _ODD.search(head):
             return None
         length = _LENGTH.search(head)
         if length is None:
