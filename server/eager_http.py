@@ -112,7 +112,7 @@ class EagerHttp(asyncio.Protocol):
 
     def _recognise(self, data: bytes, known: "_Known") -> "Answer | asyncio.Task[Answer | None] | None":
         """The answer to a request that has a known head, or what is to be waited for; None where it has none."""
-        if not self.cycle.response_complete or self.flow.write_paused or self.transport.is_closing():
+        if not self.cycle.response_complete or self.flow.write_paused:
             return None
         body = known.head.body(data)
         work = None if body is None else known.answers(body, known.receive)
