@@ -1,7 +1,6 @@
 """A session: one client's environment, the task it plays, and where its episode stands."""
 
 import asyncio
-import logging
 import os
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
@@ -18,8 +17,7 @@ from openenv_tasksets.server.lifecycle import Lifecycle, Phase
 from openenv_tasksets.server.outcome import Outcome
 from openenv_tasksets.server.rate_limit import RateLimit
 from openenv_tasksets.server.runtime import NO_OPTIONS, EnvironmentGone, InlineRuntime, Runtime, ToolRuntime
-
-logger = logging.getLogger(__name__)
+from openenv_tasksets.server.session_events import tell_began, tell_ended, warn_of_ignored
 
 Result = TypeVar("Result")
 Select = Callable[[Mapping[str, Any]], "Episode | Awaitable[Episode]"]
@@ -183,7 +181,8 @@ class Session:
     def _leave_for(self, episode: Episode) -> None:
         """The episode before is over, whatever the environment does."""
         if episode.ignored and not self._warned:
-            self._warn(episode)
+            self._warned = True
+            warn_of_ignored(self.id, episode)
         self._episode, self._last = None, None
         self._lifecycle.lost()
 
@@ -193,7 +192,7 @@ class Session:
         self._lifecycle.began(self.used_at, done=outcome.done)
         self.counts.resets.add(self.used_at - asked_at)
         if listened():
-            self._tell_began(episode)
+            tell_began(self.counts.environment, self.id, episode)
         return outcome
 
     async def step(
@@ -375,7 +374,7 @@ class Session:
         if limit is not None or outcome.done:
             self.counts.finished += 1
             if listened():
-                self._tell_ended(outcome)
+                tell_ended(self.counts.environment, self.id, self._episode, self._lifecycle.steps, outcome)
         return outcome
 
     def _kept(self, outcome: Outcome) -> Outcome:
@@ -392,37 +391,6 @@ class Session:
         if runtime is not None:
             await runtime.close()
         raise exc
-
-    def _tell_began(self, episode: Episode) -> None:
-        task = episode.task
-        tell(
-            "episode began",
-            environment=self.counts.environment,
-            session_id=self.id,
-            task_id=task.id,
-            split=task.split,
-            index=task.index,
-            position=episode.position,
-        )
-
-    def _tell_ended(self, outcome: Outcome) -> None:
-        tell(
-            "episode ended",
-            environment=self.counts.environment,
-            session_id=self.id,
-            task_id=None if self._episode is None else self._episode.task.id,
-            steps=self._lifecycle.steps,
-            reward=outcome.reward,
-            truncated_by=outcome.truncated_by,
-        )
-
-    def _warn(self, episode: Episode) -> None:
-        self._warned = True
-        logger.warning(
-            "session %s: reset() arguments that are bound by the row or unknown to the environment are ignored: %.500s",
-            self.id,
-            ", ".join(map(repr, episode.ignored)),
-        )
 
 
 def _least(one: float | None, other: float | None) -> float | None:

@@ -11,7 +11,6 @@ from openenv_tasksets.server.host import Host
 from openenv_tasksets.server.json_response import json_response
 from openenv_tasksets.task_provider import TaskProvider
 
-
 _METHODS = {"splits": "GET", "tasks": "POST", "num_tasks": "POST", "task": "POST", "task_range": "POST"}
 _ALL_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
