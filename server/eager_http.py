@@ -58,15 +58,13 @@ class EagerHttp(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """A piece of a request, or of several."""
-        answering = None
-        if self._known and self._is_between:
-            known = self._known.get(request_line(data))
-            answering = None if known is None else self._recognise(data, known)
-            if isinstance(answering, Answer):
-                self._write(answering)
-                self._answered_at = self.loop.time()
-                self.server_state.total_requests += 1
-                return
+        known = self._known.get(request_line(data)) if self._known and self._is_between else None
+        found = None if known is None else self._recognise(data, known)
+        if isinstance(found, Answer):
+            self._write(found)
+            self._answered_at = self.loop.time()
+            self.server_state.total_requests += 1
+            return
         was_between, self._begun = self._is_between, 0
         self._in_data = True
         super().data_received(data)
@@ -77,10 +75,10 @@ class EagerHttp(asyncio.Protocol):
         # A connection that closes, since garbage came behind the request, has no place for an answer.
         if self.transport.is_closing():
             return
-        if answering is not None and known is not None:
-            # What was recognised has to be waited for after all.
+        if found is not None and known is not None:
+            # What was recognised has to be waited for.
             known.cycle = cycle
-            self._start_asgi_task(cycle, partial(_finish, answering))
+            self._start_asgi_task(cycle, partial(_finish, found))
         elif not self._answer_at_once(cycle, data if was_between and self._is_between and self._begun == 1 else b""):
             self._start_asgi_task(cycle, app)
 

@@ -18,6 +18,7 @@ from openenv_tasksets.server.outcome import Outcome
 from openenv_tasksets.server.rate_limit import RateLimit
 from openenv_tasksets.server.runtime import NO_OPTIONS, EnvironmentGone, InlineRuntime, Runtime, ToolRuntime
 from openenv_tasksets.server.session_events import tell_began, tell_ended, warn_of_ignored
+from openenv_tasksets.server.tool_actions import asks_for_tools
 
 Result = TypeVar("Result")
 Select = Callable[[Mapping[str, Any]], "Episode | Awaitable[Episode]"]
@@ -218,7 +219,7 @@ class Session:
         async with self._turn:
             self._check_open()
             seconds = _least(self._call_seconds, timeout_s)
-            if "type" in action and _asks_for_tools(action):
+            if "type" in action and asks_for_tools(action):
                 return await self._answered((await self._running()).step(action, seconds, options))
             self._lifecycle.check_step()
             asked_at = self._clock()
@@ -397,7 +398,3 @@ def _least(one: float | None, other: float | None) -> float | None:
     if one is None or other is None:
         return other if one is None else one
     return min(one, other)
-
-
-def _asks_for_tools(action: Mapping[str, Any]) -> bool:
-    return action.get("type") == "list_tools" and action.keys() <= {"type", "metadata"}
