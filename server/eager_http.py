@@ -19,7 +19,7 @@ from openenv_tasksets.server.fast_http import Answers, FastHttp, send_answer
 from openenv_tasksets.server.http_episode import Answer
 from openenv_tasksets.server.known_head import KnownHead, request_line
 
-_MOST_KNOWN = 8
+_MOST_KNOWN = 4
 """Heads that are kept for a connection: there are three routes, and hardly ever two environments."""
 _STATUS_LINES = {each.value: f"HTTP/1.1 {each.value} {each.phrase}\r\n".encode() for each in HTTPStatus}
 
@@ -136,13 +136,16 @@ class EagerHttp(asyncio.Protocol):
         cycle.response_started = cycle.response_complete = True
         if answer is not None:
             self._write(answer, b"" if cycle.keep_alive else b"connection: close\r\n")
-        head = KnownHead.of(alone, body) if cycle.keep_alive else None
-        if head is not None and len(self._known) < _MOST_KNOWN:
-            self._known[request_line(alone)] = _Known(head, answers)
-        if not cycle.keep_alive:
+        if cycle.keep_alive:
+            self._remember(KnownHead.of(alone, body), request_line(alone), answers)
+        else:
             self.transport.close()
         cycle.on_response()
         return True
+
+    def _remember(self, head: KnownHead | None, line: bytes, answers: Answers) -> None:
+        if head is not None and (line in self._known or len(self._known) < _MOST_KNOWN):
+            self._known[line] = _Known(head, answers)
 
     def _write(self, answer: Answer, lines: bytes = b"") -> None:
         defaults = self.server_state.default_headers

@@ -11,6 +11,7 @@ _END = b"\r\n\r\n"
 _ODD = re.compile(rb"\n(upgrade|transfer-encoding|expect)", re.IGNORECASE)
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
 _MOST_DIGITS = 7
+_MOST_BYTES = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class KnownHead:
 
     @classmethod
     def of(cls, data: bytes, body: bytes) -> "KnownHead | None":
-        """The head of one whole request; None where another one with it might have to be understood differently.
+        """The head of one whole request; None where it is long, or another one with it might mean something else.
 
         Args:
             data: All that came, which the parser took for one request and no more.
@@ -36,7 +37,7 @@ class KnownHead:
         end = data.find(_END) + len(_END)
         head = data[:end]
         # Else the body came in chunks, there is more behind it, or lines end as they should not.
-        if end < len(_END) or data[end:] != body or _ODD.search(head):
+        if not len(_END) <= end <= _MOST_BYTES or data[end:] != body or _ODD.search(head):
             return None
         length = _LENGTH.search(head)
         if length is None:

@@ -128,6 +128,17 @@ def test_what_is_recognised_is_answered_as_what_is_parsed(url, path, value):
             assert recognised == parsed
 
 
+def test_however_many_heads_a_connection_has_each_gets_its_answer(url):
+    with Connection(url) as connection:
+        for _ in range(3):
+            for number, letter in enumerate("reset"):
+                path = "/reset".replace(letter, f"%{ord(letter):x}", 1)
+                assert connection.ask(path, {"index": number})[2]["observation"] == {"question": f"q{number}"}
+            for number in range(3):
+                connection.headers = (f"x: {number}",)
+                assert connection.ask("/reset", {"index": number})[2]["observation"] == {"question": f"q{number}"}
+
+
 def test_every_answer_has_the_servers_headers(url):
     with Connection(url) as connection:
         for _ in range(3):

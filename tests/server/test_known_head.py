@@ -68,6 +68,7 @@ def test_a_request_without_a_body_is_recognised():
         b"POST /reset HTTP/1.1\r\nhost: x\r\ncontent-length: 2 \r\n\r\n{}",
         b"POST /reset HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{}\r\n",
         b"POST /reset HTTP/1.1\nhost: x\ncontent-length: 2\n\n{}",
+        request(b"{}", b"x: " + b"y" * 2048),
     ],
 )
 def test_what_is_out_of_the_ordinary_is_not_kept(data):
