@@ -48,7 +48,7 @@ def limited_http(limits: ConnectionLimits, entrance: FastHttp | None = None) -> 
         entrance: As in ``EagerHttp``.
     """
     members = {"limits": limits, "of_addresses": Counter(), "entrance": entrance}
-    return cast("type[asyncio.Protocol]", type("LimitedHttp", (_LimitedHttp, EagerHttp, AutoHTTPProtocol), members))
+    return cast("type[asyncio.Protocol]", type("LimitedHttp", (EagerHttp, _LimitedHttp, AutoHTTPProtocol), members))
 
 
 class _LimitedHttp(asyncio.Protocol):
@@ -94,15 +94,10 @@ class _LimitedHttp(asyncio.Protocol):
         if self._refused:
             self.transport.close()
             return
-        before = self.cycle
         super().data_received(data)
         if self.transport.is_closing() or self.transport.get_protocol() is not self:
             self._await("")
             self._follow(self.transport.get_protocol())
-        elif self.cycle is not before and self.cycle.response_complete:
-            # Answered at once: the next request has yet to begin.
-            self._header_size = 0
-            self._await("")
         elif self.cycle is None or self.cycle.response_complete:
             self._header_size += len(data)
             self._await("headers")

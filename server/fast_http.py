@@ -20,6 +20,9 @@ MAX_BODY_BYTES = 16 * 2**20
 
 _SESSION_HEADER = SESSION_HEADER.encode()
 _Handle = Callable[[bytes, "str | None", Receive, Caller], "Awaitable[Answer] | None"]
+Work = Coroutine[Any, Any, "Answer | None"]
+"""What gives an answer, or None if the client is gone."""
+Answers = Callable[[bytes, Receive], "Work | None"]
 
 
 class FastHttp:
@@ -97,29 +100,32 @@ class FastHttp:
         if answer is not None:
             await send_answer(send, answer)
 
-    def work(self, scope: Scope, body: bytes, receive: Receive) -> Coroutine[Any, Any, Answer | None] | None:
-        """The work of answering a whole request of an inline environment; it may be run outside of any task.
-
-        Args:
-            scope: The request's.
-            body: All of it.
-            receive: As for an application; gives no body any more.
+    def answers(self, scope: Scope) -> "Answers | None":
+        """What answers whole requests of an inline environment that have this scope; it may be run outside of any task.
 
         Returns:
-            What gives the answer, or None if the client is gone; None itself where the application must be called.
+            Called with a request's body and its channel, which gives no body any more. None where the application
+            must be called, as where that itself gives None.
         """
         handle = self._inline.get((scope["method"], scope["path"]))
-        if handle is None or scope["query_string"] or len(body) > MAX_BODY_BYTES:
+        if handle is None or scope["query_string"]:
             return None
         head = _Head(scope["headers"])
         try:
             caller = self._gate.admit(*map(head.get, (b"authorization", b"origin", b"host")))
         except AccessDenied:
             return None
-        if caller is not TRAINER or not (head.json or not body):
+        if caller is not TRAINER:
             return None
-        working = handle(body, head.session_id, receive, caller)
-        return None if working is None else _answer_of(working)
+        json, session_id = head.json, head.session_id
+
+        def answers(body: bytes, receive: Receive) -> "Work | None":
+            if len(body) > MAX_BODY_BYTES or not (json or not body):
+                return None
+            working = handle(body, session_id, receive, TRAINER)
+            return None if working is None else _answer_of(working)
+
+        return answers
 
     def _below(self, path: str) -> str:
         return next((path.removeprefix(each) for each in self._prefixes if path.startswith(f"{each}/")), path)

@@ -38,6 +38,15 @@ class Answer(msgspec.Struct, frozen=True):
     status: int = 200
     headers: Mapping[str, str] = {}
 
+    def header_lines(self) -> bytes:
+        """The same as they stand in a response."""
+        lines = b"content-type: application/json\r\ncontent-length: %d\r\n" % len(self.body)
+        if not self.headers:
+            return lines
+        return lines + "".join([f"{name}: {value}\r\n" for name, value in self.headers.items()]).encode(
+            "latin-1", "replace"
+        )
+
     def header_fields(self) -> list[tuple[bytes, bytes]]:
         """All headers, as they are written."""
         return [
@@ -149,7 +158,8 @@ class HttpEpisodes:
     async def _begin(self, data: Mapping[str, Any]) -> tuple[Session, Outcome]:
         session = await self._host.open_session(kept=True)
         try:
-            return session, await session.reset(data)
+            found = session.reset_at_once(data) if session.inline else session.reset(data)
+            return session, found if isinstance(found, Outcome) else await found
         except BaseException:
             await asyncio.shield(self._host.release(session))
             raise

@@ -1,7 +1,6 @@
 """A session: one client's environment, the task it plays, and where its episode stands."""
 
 import asyncio
-import logging
 import os
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
@@ -18,8 +17,8 @@ from openenv_tasksets.server.lifecycle import Lifecycle, Phase
 from openenv_tasksets.server.outcome import Outcome
 from openenv_tasksets.server.rate_limit import RateLimit
 from openenv_tasksets.server.runtime import NO_OPTIONS, EnvironmentGone, InlineRuntime, Runtime, ToolRuntime
-
-logger = logging.getLogger(__name__)
+from openenv_tasksets.server.session_events import tell_began, tell_ended, warn_of_ignored
+from openenv_tasksets.server.tool_actions import asks_for_tools
 
 Result = TypeVar("Result")
 Select = Callable[[Mapping[str, Any]], "Episode | Awaitable[Episode]"]
@@ -183,7 +182,8 @@ class Session:
     def _leave_for(self, episode: Episode) -> None:
         """The episode before is over, whatever the environment does."""
         if episode.ignored and not self._warned:
-            self._warn(episode)
+            self._warned = True
+            warn_of_ignored(self.id, episode)
         self._episode, self._last = None, None
         self._lifecycle.lost()
 
@@ -193,7 +193,7 @@ class Session:
         self._lifecycle.began(self.used_at, done=outcome.done)
         self.counts.resets.add(self.used_at - asked_at)
         if listened():
-            self._tell_began(episode)
+            tell_began(self.counts.environment, self.id, episode)
         return outcome
 
     async def step(
@@ -219,7 +219,7 @@ class Session:
         async with self._turn:
             self._check_open()
             seconds = _least(self._call_seconds, timeout_s)
-            if "type" in action and _asks_for_tools(action):
+            if "type" in action and asks_for_tools(action):
                 return await self._answered((await self._running()).step(action, seconds, options))
             self._lifecycle.check_step()
             asked_at = self._clock()
@@ -375,7 +375,7 @@ class Session:
         if limit is not None or outcome.done:
             self.counts.finished += 1
             if listened():
-                self._tell_ended(outcome)
+                tell_ended(self.counts.environment, self.id, self._episode, self._lifecycle.steps, outcome)
         return outcome
 
     def _kept(self, outcome: Outcome) -> Outcome:
@@ -393,43 +393,8 @@ class Session:
             await runtime.close()
         raise exc
 
-    def _tell_began(self, episode: Episode) -> None:
-        task = episode.task
-        tell(
-            "episode began",
-            environment=self.counts.environment,
-            session_id=self.id,
-            task_id=task.id,
-            split=task.split,
-            index=task.index,
-            position=episode.position,
-        )
-
-    def _tell_ended(self, outcome: Outcome) -> None:
-        tell(
-            "episode ended",
-            environment=self.counts.environment,
-            session_id=self.id,
-            task_id=None if self._episode is None else self._episode.task.id,
-            steps=self._lifecycle.steps,
-            reward=outcome.reward,
-            truncated_by=outcome.truncated_by,
-        )
-
-    def _warn(self, episode: Episode) -> None:
-        self._warned = True
-        logger.warning(
-            "session %s: reset() arguments that are bound by the row or unknown to the environment are ignored: %.500s",
-            self.id,
-            ", ".join(map(repr, episode.ignored)),
-        )
-
 
 def _least(one: float | None, other: float | None) -> float | None:
     if one is None or other is None:
         return other if one is None else one
     return min(one, other)
-
-
-def _asks_for_tools(action: Mapping[str, Any]) -> bool:
-    return action.get("type") == "list_tools" and action.keys() <= {"type", "metadata"}

@@ -1,7 +1,7 @@
 """OpenEnv's Task API over HTTP, for every hosted environment. Rows are read on a thread: nobody's episode waits."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel, ConfigDict, StrictInt
@@ -10,6 +10,9 @@ from starlette.responses import Response
 from openenv_tasksets.server.host import Host
 from openenv_tasksets.server.json_response import json_response
 from openenv_tasksets.task_provider import TaskProvider
+
+_METHODS = {"splits": "GET", "tasks": "POST", "num_tasks": "POST", "task": "POST", "task_range": "POST"}
+_ALL_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
 class _Request(BaseModel):
@@ -76,4 +79,16 @@ def task_api(hosts: Mapping[str, Host]) -> APIRouter:
         found = await asyncio.to_thread(tasks.get_task_range, request.split, request.start, request.stop)
         return json_response({"tasks": found})
 
+    for path, right in _METHODS.items():
+        wrong = [method for method in _ALL_METHODS if method != right]
+        router.add_api_route(f"/{{env_name}}/{path}", _only(right), methods=wrong, include_in_schema=False)
     return router
+
+
+def _only(method: str) -> Callable[[], Awaitable[None]]:
+    """Refuses the other methods here: the routes below an environment's path would say that there is no such path."""
+
+    async def refuse() -> None:
+        raise HTTPException(405, headers={"Allow": method})
+
+    return refuse

@@ -43,6 +43,11 @@ def takes_tool_actions(environment: type[Any], action: Any) -> bool:
     return any(inspect.isclass(each) and (each.__module__, each.__qualname__) in _ACTIONS for each in members)
 
 
+def asks_for_tools(action: Mapping[str, Any]) -> bool:
+    """Whether an action, as it came over the wire, asks which tools there are."""
+    return action.get("type") == "list_tools" and action.keys() <= {"type", "metadata"}
+
+
 def with_tool_actions(action: WireType) -> WireType:
     """The type that also reads OpenEnv's two actions, told by their ``type``."""
     module = importlib.import_module(_MCP_TYPES)

@@ -242,12 +242,19 @@ class _Compiler:
         seen = frozenset(self.task.visible)
         if reset and reset != "all":
             readers = {name: self._argument(argument, f"reset.{name}") for name, argument in reset.items()}
-            visible = {name: read for name, read in readers.items() if name in seen}
-            hidden = {name: read for name, read in readers.items() if name not in seen}
-            return lambda row: (
-                {name: read(row) for name, read in visible.items()},
-                {name: read(row) for name, read in hidden.items()},
-            )
+            shown = [(name, read) for name, read in readers.items() if name in seen]
+            others = [(name, read) for name, read in readers.items() if name not in seen]
+
+            def read_named(row: Row) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+                # Two comprehensions take half as long again: each is a call.
+                visible, hidden = {}, {}
+                for name, read in shown:
+                    visible[name] = read(row)
+                for name, read in others:
+                    hidden[name] = read(row)
+                return visible, hidden
+
+            return read_named
         read_all = self._undivided()
 
         def divided(row: Row) -> tuple[Mapping[str, Any], Mapping[str, Any]]:

@@ -115,7 +115,8 @@ class Split:
             TaskNotFound: The index is out of range.
             RowError: The row cannot become a task.
         """
-        row_index, rows = self.row_of(index), self.rows
+        served, rows = self._served, self.rows
+        row_index = served[index] if type(index) is int and 0 <= index < len(served) else self.row_of(index)
         return self.binding.bind(rows[row_index], index, RowPlace(self.name, row_index, rows.location))
 
     def read_many(self, indices: Sequence[int]) -> list[Row]:

@@ -35,14 +35,12 @@ def reader(path: ColumnPath) -> Read:
     column = path.column
 
     def read(row: Row) -> Any:
-        if not path.fields and column in row:
-            return row[column]
         try:
             return path.read(row)
         except PathMissing as exc:
             raise Unbindable(path.text, str(exc)) from None
 
-    return read
+    return read if path.fields else lambda row: row[column] if column in row else read(row)
 
 
 def id_reader(path: ColumnPath) -> Read:

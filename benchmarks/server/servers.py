@@ -102,6 +102,33 @@ _ANSWERS = {
 _LETTER = 11
 
 
+def serve_canned_asgi() -> None:
+    """The same answers to whole messages, through uvicorn's WebSockets and ASGI: what the plain transport stands on."""
+    import uvicorn
+    from uvloop import run
+
+    texts = {letter: frame[2 if frame[1] < 126 else 4 :].decode() for letter, frame in _ANSWERS.items()}
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            await receive()
+            head = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(_BODY))]
+            await send({"type": "http.response.start", "status": 200, "headers": head})
+            await send({"type": "http.response.body", "body": _BODY})
+            return
+        await receive()
+        await send({"type": "websocket.accept"})
+        while (message := await receive())["type"] == "websocket.receive":
+            await send({"type": "websocket.send", "text": texts[ord(message["text"][_LETTER])]})
+
+    with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener:
+        print(listener.getsockname()[1], flush=True)
+        config = uvicorn.Config(
+            app, ws="websockets-sansio", ws_per_message_deflate=False, lifespan="off", log_config=None, access_log=False
+        )
+        run(uvicorn.Server(config).serve(sockets=[listener]))
+
+
 class Canned(asyncio.Protocol):
     """Answers whole frames of less than 126 bytes, and whole requests."""
 
@@ -154,6 +181,7 @@ SERVERS: dict[str, tuple[str, Callable[[str | None, int], None]]] = {
         "ours, plain environment",
         lambda folder, times: serve_ours(tasks(folder, times), PlainSums),
     ),
+    "canned-asgi": ("canned answers over ASGI", lambda folder, times: serve_canned_asgi()),  # noqa: ARG005
     "canned": ("canned answers", lambda folder, times: serve_canned()),  # noqa: ARG005
 }
 """By key: what it is called in the tables, and how it is served from a folder, or from rows in memory."""

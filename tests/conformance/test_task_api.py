@@ -19,6 +19,11 @@ def test_the_methods_agree_with_each_other(url):
         assert [task for page in pages for task in page] == tasks
 
 
+@pytest.mark.parametrize(("path", "method"), [("tasks", "POST"), ("task", "POST"), ("splits", "GET")])
+def test_another_method_is_told_the_right_one(url, path, method):
+    assert httpx.patch(f"{url}/quiz/{path}").headers["allow"] == method
+
+
 def test_nothing_that_a_task_hides_is_listed(url):
     for split in ("train", "test"):
         assert "c4n4ry" not in post(url, "tasks", split=split).text
