@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from asking import eventually
 from starlette.testclient import TestClient
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
@@ -56,14 +57,6 @@ class Apart(Quiz):
         return {"pid": os.getpid()}
 
 
-def eventually(holds):
-    for _ in range(2000):
-        if holds():
-            return
-        time.sleep(0.01)
-    raise AssertionError("it never came true")
-
-
 def ask(websocket, kind, data=None):
     websocket.send(json.dumps({"type": kind} if data is None else {"type": kind, "data": data}))
     return heard(websocket)
@@ -100,11 +93,11 @@ def test_whoever_waits_is_served_in_turn_and_whoever_is_too_many_is_told_to_come
         ws = url.replace("http", "ws") + "/ws"
         with connect(ws) as first, connect(ws) as second:
             assert ask(first, "reset", {"index": 0})["type"] == "observation"
-            eventually(lambda: host.sessions.slots.waiting == 1)
+            assert eventually(lambda: host.sessions.slots.waiting == 1)
             # Frames that come before the session are answered by it.
             second.send(json.dumps({"type": "reset", "data": {"index": 1}}))
             with connect(ws) as third:
-                eventually(lambda: host.sessions.slots.waiting == 2)
+                assert eventually(lambda: host.sessions.slots.waiting == 2)
                 with connect(ws) as fourth:
                     error, code = ended(fourth)
                     assert (error["code"], error["active_sessions"], code) == ("CAPACITY_REACHED", 1, 1013)
@@ -140,7 +133,7 @@ def test_a_long_line_is_served_in_the_order_of_coming_over_both_channels(make_ho
             client = threading.Thread(target=(over_http, over_websocket)[number % 2], args=(number,))
             client.start()
             clients.append(client)
-            eventually(lambda waiting=number + 1: host.sessions.slots.waiting == waiting)
+            assert eventually(lambda waiting=number + 1: host.sessions.slots.waiting == waiting)
         holder.close()
         for client in clients:
             client.join(60)
@@ -154,15 +147,15 @@ def test_a_client_that_leaves_the_line_gives_its_place_up(make_host, serve, tran
         with connect(ws) as first:
             for _ in range(3):
                 leaver = connect(ws)
-                eventually(lambda: host.sessions.slots.waiting == 1)
+                assert eventually(lambda: host.sessions.slots.waiting == 1)
                 leaver.socket.shutdown(socket.SHUT_RDWR)
-                eventually(lambda: host.sessions.slots.waiting == 0)
+                assert eventually(lambda: host.sessions.slots.waiting == 0)
             with closing(socket.create_connection((urlsplit(url).hostname, urlsplit(url).port))) as raw:
                 raw.sendall(b"POST /reset HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n")
-                eventually(lambda: host.sessions.slots.waiting == 1)
-            eventually(lambda: host.sessions.slots.waiting == 0)
+                assert eventually(lambda: host.sessions.slots.waiting == 1)
+            assert eventually(lambda: host.sessions.slots.waiting == 0)
             assert ask(first, "reset", {})["type"] == "observation"
-        eventually(lambda: host.active_sessions == 0)
+        assert eventually(lambda: host.active_sessions == 0)
 
 
 def test_waiting_too_long_is_told_like_a_full_line(make_host, serve, transport):
@@ -184,7 +177,7 @@ def test_a_reset_over_http_waits_for_its_turn(make_host, serve):
         with connect(url.replace("http", "ws") + "/ws"):
             asking = threading.Thread(target=lambda: answers.append(httpx.post(f"{url}/reset", json={"index": 3})))
             asking.start()
-            eventually(lambda: host.sessions.slots.waiting == 1)
+            assert eventually(lambda: host.sessions.slots.waiting == 1)
         asking.join(30)
         assert answers[0].json()["observation"]["question"] == "q3"
 
@@ -280,12 +273,12 @@ def test_an_idle_environment_whose_process_is_killed_is_replaced_before_it_is_us
         for index in range(3):
             killed = ask(websocket, "state")["data"]["pid"]
             os.kill(killed, signal.SIGKILL)
-            eventually(lambda pid=killed: not Path(f"/proc/{pid}").exists())
+            assert eventually(lambda pid=killed: not Path(f"/proc/{pid}").exists())
             assert ask(websocket, "reset", {"index": index})["data"]["observation"]["question"] == f"q{index}"
             assert ask(websocket, "step", {"answer": f"a{index}"})["data"]["reward"] == 1.0
         killed = ask(websocket, "state")["data"]["pid"]
         os.kill(killed, signal.SIGKILL)
-        eventually(lambda: not Path(f"/proc/{killed}").exists())
+        assert eventually(lambda: not Path(f"/proc/{killed}").exists())
         # What it knew of the episode is lost, which has to be said.
         assert "killed by SIGKILL" in ask(websocket, "state")["data"]["message"]
         assert ask(websocket, "state")["data"]["pid"] not in (killed, first)

@@ -57,7 +57,7 @@ def close_code(websocket: ClientConnection) -> int:
     raise AssertionError(f"still open: {answer!r}")
 
 
-def eventually(holds: Callable[[], bool], within_s: float = 10) -> bool:
+def eventually(holds: Callable[[], bool], within_s: float = WAIT_S) -> bool:
     """Whether it comes to hold."""
     until = time.monotonic() + within_s
     while time.monotonic() < until:
