@@ -4,12 +4,12 @@ import hashlib
 import signal
 import subprocess
 import sys
-import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from loopback_hub import LoopbackHub
+from small_server import small_server
 from whole_cache import assert_cache_is_whole
 
 from openenv_tasksets.loaders.errors import (
@@ -426,34 +426,17 @@ class TestPassingFaults:
 @pytest.fixture
 def scripted():
     """``scripted(answers)``: a server that gives these answers, (status, headers, body), one after the other."""
-    running = []
+    with ExitStack() as stack:
 
-    def start(answers):
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self):
-                status, headers, body = answers.pop(0)
-                asked.append(self.path)
-                self.send_response(status)
-                for name, value in {**headers, "Content-Length": len(body)}.items():
-                    self.send_header(name, str(value))
-                self.end_headers()
-                self.wfile.write(body)
+        def start(answers):
+            def answer(request):
+                asked.append(request.path)
+                return answers.pop(0)
 
-            def log_message(self, *arguments):
-                pass
+            asked = []
+            return stack.enter_context(small_server(answer)), asked
 
-        asked = []
-        web = HTTPServer(("127.0.0.1", 0), Handler)
-        thread = threading.Thread(target=web.serve_forever, args=(0.01,))
-        thread.start()
-        running.append((web, thread))
-        return f"http://127.0.0.1:{web.server_port}", asked
-
-    yield start
-    for web, thread in running:
-        web.shutdown()
-        thread.join()
-        web.server_close()
+        yield start
 
 
 class TestUnusualAnswers:
