@@ -25,15 +25,15 @@ def chatting(reply: Callable[[list[Message]], str]) -> Iterator[tuple[str, list[
         text = reply(request["messages"])
         usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
         kind = "chat.completion.chunk" if request.get("stream") else "chat.completion"
-        answer = {"id": f"chat-{len(asked)}", "object": kind, "created": 0, "model": request["model"]}
+        head = {"id": f"chat-{len(asked)}", "object": kind, "created": 0, "model": request["model"]}
         message = {"role": "assistant", "content": text}
         if not request.get("stream"):
             choice = {"index": 0, "message": message, "finish_reason": "stop"}
-            whole = json.dumps({**answer, "choices": [choice], "usage": usage})
+            whole = json.dumps({**head, "choices": [choice], "usage": usage})
             return 200, {"Content-Type": "application/json"}, whole.encode()
-        said = {**answer, "choices": [{"index": 0, "delta": message, "finish_reason": None}]}
-        ended = {**answer, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
-        parts = [said, ended, {**answer, "choices": [], "usage": usage}]
+        said = {**head, "choices": [{"index": 0, "delta": message, "finish_reason": None}]}
+        ended = {**head, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+        parts = [said, ended, {**head, "choices": [], "usage": usage}]
         lines = [*map(json.dumps, parts), "[DONE]"]
         return 200, {"Content-Type": "text/event-stream"}, "".join(f"data: {line}\n\n" for line in lines).encode()
 

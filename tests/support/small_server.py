@@ -18,7 +18,7 @@ class Asked:
 
 
 Answer: TypeAlias = tuple[int, Mapping[str, Any], bytes]
-"""Status, headers and body. ``Content-Length`` is added; where it is given as None, the body ends with the connection."""
+"""Status, headers and body. ``Content-Length`` is added; given as None it is not, and the connection ends the body."""
 
 
 @contextmanager
