@@ -6,10 +6,11 @@ from contextlib import closing
 from urllib.parse import urlsplit
 
 import pytest
-from fuzzing import ROWS, TASK, Quiz, some, very_many
+from fuzzing import some, very_many
 from hypothesis import given
 from hypothesis import strategies as st
 from made_up_json import objects, text_of, values
+from plain_quiz import TASK, Quiz, rows
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
 from websockets.sync.client import connect
@@ -27,7 +28,7 @@ def transport(request):
 
 @pytest.fixture(scope="module")
 def host(make_taskset, transport):
-    return Host(make_taskset(ROWS, TASK), Quiz)
+    return Host(make_taskset(rows(9), TASK), Quiz)
 
 
 @pytest.fixture(scope="module")

@@ -2,10 +2,11 @@
 
 import pytest
 import schemathesis
-from fuzzing import ROWS, TASK, Quiz, some, very_many
+from fuzzing import some, very_many
 from hypothesis import given
 from hypothesis import strategies as st
 from made_up_json import objects, text_of, values
+from plain_quiz import TASK, Quiz, rows
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.python.asgi import get_client
@@ -17,7 +18,7 @@ from openenv_tasksets.server.host import Host
 
 @pytest.fixture(scope="module")
 def app(make_taskset):
-    return create_app([Host(make_taskset({"train": ROWS, "test": ROWS}, TASK, splits=["train", "test"]), Quiz)])
+    return create_app([Host(make_taskset({"train": rows(9), "test": rows(9)}, TASK, splits=["train", "test"]), Quiz)])
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from typing import Any
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-WAIT_S = 30
+WAIT_S = 90
 
 
 def open_session(url: str, query: str = "", **settings: Any) -> ClientConnection:
@@ -55,6 +55,13 @@ def close_code(websocket: ClientConnection) -> int:
     except TimeoutError:
         raise AssertionError("still open") from None
     raise AssertionError(f"still open: {answer!r}")
+
+
+def ended(websocket: ClientConnection) -> tuple[Any, int]:
+    """The error that came last, and the close code."""
+    last = receive(websocket)
+    assert last["type"] == "error", last
+    return last["data"], close_code(websocket)
 
 
 def eventually(holds: Callable[[], bool], within_s: float = WAIT_S) -> bool:

@@ -1,29 +1,8 @@
-"""For tests with made-up requests and frames: the quiz that they are sent to, and how many of them."""
+"""How many cases the tests with made-up requests and frames have."""
 
 import hypothesis
 import pytest
 from hypothesis import HealthCheck
-
-ROWS = [{"question": f"q{n}", "answer": f"a{n}", "level": n} for n in range(9)]
-TASK = {"reset": {"question": "question", "answer": "answer"}, "visible": ["question"], "public": ["level"]}
-
-
-class Quiz:
-    """Takes any action, and ends with one that has an answer."""
-
-    blocking = False
-    answer = None
-    state = None
-
-    def reset(self, question, answer, data=None, mood=None):
-        self.answer = answer
-        return {"question": question}
-
-    def step(self, action: dict):
-        return {"reward": float(action.get("answer") == self.answer), "done": bool(action.get("answer"))}
-
-    def close(self):
-        pass
 
 
 def some(count):
