@@ -1,6 +1,6 @@
 """A repository of three files for tests of the Hub, and the client that reads it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from loopback_hub import LoopbackHub
@@ -14,11 +14,11 @@ UNKNOWN = "f" * 40
 
 
 @contextmanager
-def words_hub() -> Iterator[LoopbackHub]:
-    """A Hub that has the repository."""
+def words_hub(files: Mapping[str, bytes] = FILES) -> Iterator[LoopbackHub]:
+    """A Hub that has the repository, with these files."""
     with LoopbackHub() as running:
         running.create_repo(REPO)
-        running.commit(REPO, FILES)
+        running.commit(REPO, files)
         yield running
 
 
