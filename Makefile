@@ -1,6 +1,6 @@
 # make demo      set up, and watch tasks being played
 # make test      set up, and pass the tests
-# make check     lint, types, import contracts, tests, doc examples: what CI runs
+# make check     lint, types, import contracts, tests, doc examples; CI runs .ci/run
 # make test-hub1 the tests of the Hub with huggingface_hub 1, in a virtual environment of its own
 # make test-verifiers  the tests of verifiers, in a virtual environment of its own
 # make test-real the environments of others (docs/environments.md), in a virtual environment of its own
