@@ -42,21 +42,26 @@ def finished(dataset, media=None):
     return rows
 
 
-@pytest.mark.parametrize(
-    ("feature", "shape"),
-    [
-        (Image(), lambda image: image),
-        (Image(decode=False), lambda image: image),
-        (List(Image()), lambda image: [image, None, image]),
-        (List(Image(), length=2), lambda image: [image, image]),
-        (LargeList(Image()), lambda image: [image]),
-        (List(List(Image())), lambda image: [[image], [], [None, image]]),
-        ({"image": Image(), "n": Value("int8")}, lambda image: {"image": image, "n": 1}),
-        (List({"a": {"image": Image()}, "n": Value("string")}), lambda image: [{"a": {"image": image}, "n": "x"}]),
-        (Sequence({"image": Image(), "n": Value("int8")}), lambda image: {"image": [image, image], "n": [1, 2]}),
-    ],
-    ids=str,
-)
+SHAPES = {
+    "an image": (Image(), lambda image: image),
+    "not decoded": (Image(decode=False), lambda image: image),
+    "a list": (List(Image()), lambda image: [image, None, image]),
+    "a list of two": (List(Image(), length=2), lambda image: [image, image]),
+    "a large list": (LargeList(Image()), lambda image: [image]),
+    "lists in a list": (List(List(Image())), lambda image: [[image], [], [None, image]]),
+    "a struct": ({"image": Image(), "n": Value("int8")}, lambda image: {"image": image, "n": 1}),
+    "structs in a list": (
+        List({"a": {"image": Image()}, "n": Value("string")}),
+        lambda image: [{"a": {"image": image}, "n": "x"}],
+    ),
+    "lists in a struct": (
+        Sequence({"image": Image(), "n": Value("int8")}),
+        lambda image: {"image": [image, image], "n": [1, 2]},
+    ),
+}
+
+
+@pytest.mark.parametrize(("feature", "shape"), SHAPES.values(), ids=SHAPES.keys())
 def test_an_image_is_what_a_parquet_file_of_the_hub_holds_wherever_it_stands(feature, shape, picture):
     values = [shape(picture), None, shape({"bytes": png("blue"), "path": "blue.png"})]
     dataset = Dataset.from_dict({"v": values}, features=Features({"v": feature}))
