@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 TESTS := $(BIN)/python -m pytest -n auto --dist loadfile
 # Every test that talks to the Hub of the tests, but for those that need OpenEnv or TRL too.
-HUB_TESTS = tests/support_tests $(filter-out tests/tasksets/test_auto_env.py tests/tasksets/test_trl.py, \
+HUB_TESTS = tests/support_tests $(filter-out tests/tasksets/test_auto_env.py tests/tasksets/test_export.py tests/tasksets/test_trl.py, \
 	$(shell grep -rlE 'loopback_hub|words_hub|def .*\<hub\>' tests/loaders tests/tasksets --include='test_*.py'))
 
 .PHONY: demo test test-slow test-hub1 test-real test-verifiers check lint types format bench-server bench-hub bench-loader bench-sessions soak fuzz clean
