@@ -5,7 +5,7 @@ import json
 import httpx
 import pytest
 from asking import ask
-from guarded_server import PREFIXES, TOKEN, TRAINER_HEADERS, Server
+from guarded_server import PREFIXES, TOKEN, TRAINER_HEADERS, guarded_server
 from hypothesis import given
 from hypothesis import strategies as st
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -13,8 +13,7 @@ from websockets.sync.client import connect
 
 from openenv_tasksets.server.access import ANONYMOUS, TRAINER, Caller, http_deed, refusal
 from openenv_tasksets.server.app import create_app
-from openenv_tasksets.server.gate import Gate
-from openenv_tasksets.server.host import Host, HostSettings
+from openenv_tasksets.server.host import Host
 
 DEEDS = ("greet", "read", "tools", "step", "control")
 ids = st.sampled_from(["a", "b", "c"])
@@ -63,10 +62,8 @@ OPEN_TO_AGENTS = ["/health", "/metadata", "/schema", "/openapi.json", "/docs", "
 
 @pytest.fixture(scope="module", params=["fast", "plain"])
 def server(request, serve, guess_taskset, guess_environment):
-    gate = Gate(TOKEN)
-    host = Host(guess_taskset, guess_environment, settings=HostSettings(max_sessions=64))
-    with serve(create_app([host], gate=gate), transport=request.param) as url:
-        yield Server(url, gate)
+    with guarded_server(serve, guess_taskset, guess_environment, request.param) as server:
+        yield server
 
 
 @pytest.mark.parametrize("prefix", PREFIXES)
@@ -75,7 +72,7 @@ def server(request, serve, guess_taskset, guess_environment):
 def test_an_agent_is_refused_over_http(server, prefix, method, path, body, step):
     before = server.trainers_view()
 
-    answer = httpx.request(
+    answer = server.http.request(
         method, server.url + prefix + server.named(path), json=server.named(body), headers=server.agent(step=step)
     )
 
@@ -90,7 +87,7 @@ def test_an_agent_is_refused_over_http(server, prefix, method, path, body, step)
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer wrong"}, {"X-Session-Id": "OTHER"}])
 def test_a_stranger_is_refused_over_http(server, prefix, method, path, body, headers):
     url = server.url + prefix + server.named(path)
-    answer = httpx.request(method, url, json=server.named(body), headers=server.named(headers))
+    answer = server.http.request(method, url, json=server.named(body), headers=server.named(headers))
 
     assert (answer.status_code, answer.json()["code"]) == (401, "UNAUTHENTICATED")
     assert answer.headers["www-authenticate"] == "Bearer"
@@ -101,9 +98,9 @@ def test_a_stranger_is_refused_over_http(server, prefix, method, path, body, hea
 def test_what_an_environment_is_may_be_read(server, prefix, path):
     url = server.url + prefix + path
 
-    assert httpx.get(url, headers=server.agent()).status_code == 200
-    assert httpx.get(url, headers=TRAINER_HEADERS).status_code == 200
-    assert httpx.get(url).status_code == (200 if path == "/health" else 401)
+    assert server.http.get(url, headers=server.agent()).status_code == 200
+    assert server.http.get(url, headers=TRAINER_HEADERS).status_code == 200
+    assert server.http.get(url).status_code == (200 if path == "/health" else 401)
 
 
 @pytest.mark.parametrize("header", ["OTHER", "none"])

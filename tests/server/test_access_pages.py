@@ -3,21 +3,19 @@
 import httpx
 import pytest
 from asking import ask
-from guarded_server import TOKEN, TRAINER_HEADERS, Server
+from guarded_server import TRAINER_HEADERS, guarded_server
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from openenv_tasksets.server.app import create_app
 from openenv_tasksets.server.gate import Gate
-from openenv_tasksets.server.host import Host, HostSettings
+from openenv_tasksets.server.host import Host
 
 
 @pytest.fixture(scope="module", params=["fast", "plain"])
 def server(request, serve, guess_taskset, guess_environment):
-    gate = Gate(TOKEN)
-    host = Host(guess_taskset, guess_environment, settings=HostSettings(max_sessions=64))
-    with serve(create_app([host], gate=gate), transport=request.param) as url:
-        yield Server(url, gate)
+    with guarded_server(serve, guess_taskset, guess_environment, request.param) as server:
+        yield server
 
 
 @pytest.mark.parametrize("path", ["/health", "/reset", "/mcp", "/state", "/docs"])

@@ -4,19 +4,13 @@ import fastmcp
 import httpx
 import pytest
 from fastmcp.client.transports import StreamableHttpTransport
-from guarded_server import TOKEN, TRAINER_HEADERS, Server
-
-from openenv_tasksets.server.app import create_app
-from openenv_tasksets.server.gate import Gate
-from openenv_tasksets.server.host import Host, HostSettings
+from guarded_server import TRAINER_HEADERS, guarded_server
 
 
 @pytest.fixture(scope="module", params=["fast", "plain"])
 def server(request, serve, guess_taskset, guess_environment):
-    gate = Gate(TOKEN)
-    host = Host(guess_taskset, guess_environment, settings=HostSettings(max_sessions=64))
-    with serve(create_app([host], gate=gate), transport=request.param) as url:
-        yield Server(url, gate)
+    with guarded_server(serve, guess_taskset, guess_environment, request.param) as server:
+        yield server
 
 
 BOTH = {"accept": "application/json, text/event-stream"}
