@@ -1,6 +1,6 @@
 # make demo      set up, and watch tasks being played
 # make test      set up, and pass the tests
-# make check     lint, types, import contracts, tests, doc examples: what CI runs
+# make check     lint, types, import contracts, tests, doc examples; CI runs .ci/run
 # make test-hub1 the tests of the Hub with huggingface_hub 1, in a virtual environment of its own
 # make test-verifiers  the tests of verifiers, in a virtual environment of its own
 # make test-real the environments of others (docs/environments.md), in a virtual environment of its own
@@ -10,8 +10,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 TESTS := $(BIN)/python -m pytest -n auto --dist loadfile
 # Every test that talks to the Hub of the tests, but for those that need OpenEnv or TRL too.
-HUB_TESTS = tests/support_tests $(filter-out tests/tasksets/test_auto_env.py tests/tasksets/test_trl.py, \
-	$(shell grep -rl loopback_hub tests/loaders tests/tasksets --include='test_*.py'))
+HUB_TESTS = tests/support_tests $(filter-out tests/tasksets/test_auto_env.py tests/tasksets/test_export.py tests/tasksets/test_trl.py, \
+	$(shell grep -rlE 'loopback_hub|words_hub|def .*\<hub\>' tests/loaders tests/tasksets --include='test_*.py'))
 
 .PHONY: demo test test-slow test-hub1 test-real test-verifiers check lint types format bench-server bench-hub bench-loader bench-sessions soak fuzz clean
 

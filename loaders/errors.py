@@ -31,8 +31,10 @@ TasksetError
 Facts are attributes, so that nobody has to parse a message. No message holds a hidden value.
 """
 
+import copyreg
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 class TasksetError(Exception):
@@ -44,6 +46,10 @@ class TasksetError(Exception):
 
     def __str__(self) -> str:
         return self.message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A worker's process sends it: the facts go as they are, since from the message none can be made.
+        return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True, slots=True)

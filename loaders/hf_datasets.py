@@ -1,6 +1,5 @@
 """Rows that ``datasets`` reads for us: its own formats, and datasets that are in memory already."""
 
-import operator
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -10,8 +9,7 @@ from openenv_tasksets.loaders.errors import SourceError
 from openenv_tasksets.loaders.files import SourceFiles
 from openenv_tasksets.loaders.hf_conversion import convert
 from openenv_tasksets.loaders.hf_values import Finish, MediaFiles, finisher
-from openenv_tasksets.loaders.rows import BLOCK_ROWS, Row, digest_rows
-from openenv_tasksets.loaders.spelling import nearest
+from openenv_tasksets.loaders.rows import BLOCK_ROWS, Row, SingleRows, check_columns, checked_row, digest_rows
 
 if TYPE_CHECKING:
     import datasets
@@ -19,7 +17,7 @@ if TYPE_CHECKING:
 _MOST_NAMED = 3
 
 
-class DatasetRows:
+class DatasetRows(SingleRows):
     """Random access to the rows of a ``datasets.Dataset``.
 
     Values are what Arrow's ``to_pylist`` gives, so nothing is decoded: an image or a sound is a struct of
@@ -93,21 +91,12 @@ class DatasetRows:
             return digest_rows(row for start in self.block_starts for row in self._block(start))
         return self._files.fingerprint
 
-    @property
-    def block_starts(self) -> Sequence[int]:
-        """Every thousandth row: all cost the same."""
-        return range(0, len(self), BLOCK_ROWS)
-
     def read_many(self, indices: Sequence[int]) -> list[Row]:
         """The rows, converted together."""
-        places = [self._checked(index) for index in indices]
+        places = [checked_row(index, len(self)) for index in indices]
         if not self.columns or not places:
             return [{} for _ in places]
         return self._rows_of(self._dataset[places])
-
-    def is_hot(self, index: int) -> bool:  # noqa: ARG002 - the protocol's
-        """False: the rows are in a file of ``datasets``."""
-        return False
 
     def project(self, columns: Sequence[str]) -> "DatasetRows":
         """The same rows with only ``columns``; nothing is converted again.
@@ -115,8 +104,7 @@ class DatasetRows:
         Raises:
             SourceError: There is no such column.
         """
-        for name in columns:
-            self._check_column(name)
+        check_columns(columns, self.columns)
         selected = self._dataset.select_columns(list(columns))
         return DatasetRows(selected, self._length, self._files, self._media)
 
@@ -126,13 +114,12 @@ class DatasetRows:
         Raises:
             SourceError: There is no such column.
         """
-        self._check_column(name)
         rows = self.project([name])
         return (row[name] for start in rows.block_starts for row in rows._block(start))
 
     def location(self, index: int) -> str:
         """``test.csv, row 17``; of several files, their names and the row of the split."""
-        row = self._checked(index)
+        row = checked_row(index, len(self))
         if self._files is None:
             return f"dataset in memory, row {row}"
         names = ", ".join(file.name for file in self._files[:_MOST_NAMED])
@@ -148,13 +135,3 @@ class DatasetRows:
             for row in rows:
                 row[name] = finish(row[name])
         return list(rows)
-
-    def _checked(self, index: int) -> int:
-        row = operator.index(index)
-        if not 0 <= row < len(self):
-            raise IndexError(f"row {row} is not in [0, {len(self)})")
-        return row
-
-    def _check_column(self, name: str) -> None:
-        if name not in self.columns:
-            raise SourceError(f"no column {name!r}{nearest(name, self.columns)}")

@@ -1,6 +1,6 @@
 """The Hub: which commit a revision is, which files it has, and their bytes, in the Hub's cache and checked.
 
-With ``hub_failure`` and ``hub_range`` the only module that knows ``huggingface_hub``, whose cache, settings
+With its neighbours ``hub_*`` the only module that knows ``huggingface_hub``, whose cache, settings
 (``HF_ENDPOINT``, ``HF_HOME``, ``HF_HUB_CACHE``, ``HF_TOKEN``, ``HF_HUB_OFFLINE``) and login it shares. Two things are
 added that it leaves out: the content of what was downloaded is compared with its hash, and an answer that is an error
 of the server, or broken off, is asked for again.

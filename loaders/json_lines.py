@@ -7,7 +7,6 @@ integer as a float.
 
 import gzip
 import io
-import operator
 import zlib
 from array import array
 from bisect import bisect_right
@@ -21,8 +20,7 @@ import msgspec
 
 from openenv_tasksets.loaders.errors import SourceError
 from openenv_tasksets.loaders.files import SourceFile, SourceFiles
-from openenv_tasksets.loaders.rows import BLOCK_ROWS, Row
-from openenv_tasksets.loaders.spelling import nearest
+from openenv_tasksets.loaders.rows import Row, SingleRows, check_columns, checked_row
 
 _BOM = b"\xef\xbb\xbf"
 _DECODER = msgspec.json.Decoder(dict[str, Any])
@@ -45,7 +43,7 @@ class _Part:
         return row
 
 
-class JsonRows:
+class JsonRows(SingleRows):
     """Random access to the rows of JSON files that make one split.
 
     Opening reads every file once: each row is checked, its place noted. Then a row is one small read.
@@ -95,15 +93,6 @@ class JsonRows:
         """Digest of the files' content, whatever their names; the first use reads every file once."""
         return self._files.fingerprint
 
-    @property
-    def block_starts(self) -> Sequence[int]:
-        """Every thousandth row: all cost the same."""
-        return range(0, len(self), BLOCK_ROWS)
-
-    def read_many(self, indices: Sequence[int]) -> list[Row]:
-        """The rows, one small read each."""
-        return [self[index] for index in indices]
-
     def is_hot(self, index: int) -> bool:
         """Whether the row is in memory, rather than in a file."""
         part, _ = self._find(index)
@@ -115,8 +104,7 @@ class JsonRows:
         Raises:
             SourceError: There is no such column.
         """
-        for name in columns:
-            self._check_column(name)
+        check_columns(columns, self._columns)
         return JsonRows(self._files, self._parts, columns)
 
     def column(self, name: str) -> Iterator[Any]:
@@ -126,7 +114,7 @@ class JsonRows:
             SourceError: There is no such column.
             SourceChanged: A file changed since it was opened.
         """
-        self._check_column(name)
+        check_columns([name], self._columns)
         return (part.row(place).get(name) for part in self._parts for place in range(len(part.starts)))
 
     def location(self, index: int) -> str:
@@ -135,15 +123,9 @@ class JsonRows:
         return f"{self._parts[part].file.name}, row {place}"
 
     def _find(self, index: int) -> tuple[int, int]:
-        row = operator.index(index)
-        if not 0 <= row < len(self):
-            raise IndexError(f"row {row} is not in [0, {len(self)})")
+        row = checked_row(index, len(self))
         part = bisect_right(self._starts, row) - 1
         return part, row - self._starts[part]
-
-    def _check_column(self, name: str) -> None:
-        if name not in self._columns:
-            raise SourceError(f"no column {name!r}{nearest(name, self._columns)}")
 
 
 def _index(file: SourceFile, names: dict[str, None]) -> _Part:

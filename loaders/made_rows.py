@@ -1,16 +1,14 @@
 """Rows that code makes: a row source from an installed package, finite or endless."""
 
 import hashlib
-import operator
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from openenv_tasksets.loaders.errors import SourceError
-from openenv_tasksets.loaders.rows import BLOCK_ROWS, ENDLESS, Row
-from openenv_tasksets.loaders.spelling import nearest
+from openenv_tasksets.loaders.rows import ENDLESS, Row, SingleRows, check_columns, checked_row
 
 
-class MadeRows:
+class MadeRows(SingleRows):
     """Random access to rows that are made when they are asked for. As thread-safe as the source.
 
     Args:
@@ -45,7 +43,7 @@ class MadeRows:
         return self._length
 
     def __getitem__(self, index: int, /) -> Row:
-        row = self._make(self._checked(index))
+        row = self._make(checked_row(index, self._length))
         missing = [name for name in self.columns if name not in row]
         if missing:
             raise SourceError(f"{self.location(index)}: has no {missing[0]!r}, which row 0 has")
@@ -61,48 +59,18 @@ class MadeRows:
         """Digest of what the rows depend on; none of them is made."""
         return hashlib.blake2b(self._identity.encode(), digest_size=16).hexdigest()
 
-    @property
-    def block_starts(self) -> Sequence[int]:
-        """Every thousandth row: all cost the same."""
-        return range(0, len(self), BLOCK_ROWS)
-
-    def read_many(self, indices: Sequence[int]) -> list[Row]:
-        """The rows, one by one."""
-        return [self[index] for index in indices]
-
-    def is_hot(self, index: int) -> bool:  # noqa: ARG002 - the protocol's
-        """False: what it takes to make a row is the source's."""
-        return False
-
     def project(self, columns: Sequence[str]) -> "MadeRows":
         """The same rows, showing only ``columns``.
 
         Raises:
             SourceError: There is no such column.
         """
-        for name in columns:
-            if name not in self.columns:
-                raise SourceError(f"no column {name!r}{nearest(name, self.columns)}")
+        check_columns(columns, self.columns)
         return MadeRows(self._source, self._name, self._identity, columns)
-
-    def column(self, name: str) -> Iterator[Any]:
-        """Every value of one column in row order; without end where the rows are.
-
-        Raises:
-            SourceError: There is no such column.
-        """
-        rows = self.project([name])
-        return (rows[index][name] for index in range(len(rows)))
 
     def location(self, index: int) -> str:
         """``source 'arithmetic', row 17``."""
         return f"{self._name}, row {index}"
-
-    def _checked(self, index: int) -> int:
-        row = operator.index(index)
-        if not 0 <= row < len(self):
-            raise IndexError(f"row {row} is not in [0, {len(self)})")
-        return row
 
     def _make(self, index: int) -> Mapping[str, Any]:
         try:

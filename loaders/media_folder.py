@@ -4,9 +4,8 @@
 """
 
 import hashlib
-import operator
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
@@ -16,8 +15,7 @@ from typing import Any
 from openenv_tasksets.loaders.errors import SourceError
 from openenv_tasksets.loaders.files import SourceFile, SourceFiles
 from openenv_tasksets.loaders.layout import METADATA_NAMES
-from openenv_tasksets.loaders.rows import BLOCK_ROWS, Row, Rows
-from openenv_tasksets.loaders.spelling import nearest
+from openenv_tasksets.loaders.rows import Row, Rows, SingleRows, check_columns, checked_row
 
 LABEL = "label"
 
@@ -30,7 +28,7 @@ class _Described:
     rows: Rows
 
 
-class MediaRows:
+class MediaRows(SingleRows):
     """Random access to the images or sounds that make one split. Thread-safe; each is read when its row is.
 
     A file is a row with the column ``image`` (or ``audio``): a struct of ``bytes`` and ``path``, as it is in the
@@ -100,7 +98,7 @@ class MediaRows:
         return self._starts[-1] if self._described else len(self._paths)
 
     def __getitem__(self, index: int, /) -> Row:
-        row = self._checked(index)
+        row = checked_row(index, len(self))
         if self._described:
             each, place = self._find(row)
             return self._with_media(each.rows[place], each.folder)
@@ -122,56 +120,26 @@ class MediaRows:
         names = "\0".join(file.name for file in self._files)
         return hashlib.blake2b(f"{self._files.fingerprint}\0{names}".encode(), digest_size=16).hexdigest()
 
-    @property
-    def block_starts(self) -> Sequence[int]:
-        """Every thousandth row: all cost the same."""
-        return range(0, len(self), BLOCK_ROWS)
-
-    def read_many(self, indices: Sequence[int]) -> list[Row]:
-        """The rows, one by one."""
-        return [self[index] for index in indices]
-
-    def is_hot(self, index: int) -> bool:  # noqa: ARG002 - the protocol's
-        """False: the rows are in files."""
-        return False
-
     def project(self, columns: Sequence[str]) -> "MediaRows":
         """The same rows with only ``columns``; without the media, no image or sound is read.
 
         Raises:
             SourceError: There is no such column.
         """
-        for name in columns:
-            if name not in self._columns:
-                raise SourceError(f"no column {name!r}{nearest(name, self._columns)}")
+        check_columns(columns, self._columns)
         described = []
         for each in self._described:
             behind = {_media_name(name, self._kind) or name: name for name in each.rows.columns}
             described.append(_Described(each.folder, each.rows.project([behind[name] for name in columns])))
         return MediaRows(self._kind, self._files, self._media, described, columns)
 
-    def column(self, name: str) -> Iterator[Any]:
-        """Every value of one column in row order.
-
-        Raises:
-            SourceError: There is no such column.
-        """
-        rows = self.project([name])
-        return (rows[index][name] for index in range(len(rows)))
-
     def location(self, index: int) -> str:
         """``cat/1.png``, or the row of the metadata."""
-        row = self._checked(index)
+        row = checked_row(index, len(self))
         if not self._described:
             return self._paths[row]
         each, place = self._find(row)
         return each.rows.location(place)
-
-    def _checked(self, index: int) -> int:
-        row = operator.index(index)
-        if not 0 <= row < len(self):
-            raise IndexError(f"row {row} is not in [0, {len(self)})")
-        return row
 
     def _find(self, row: int) -> tuple[_Described, int]:
         part = bisect_right(self._starts, row) - 1

@@ -20,8 +20,7 @@ from openenv_tasksets.loaders.parquet_footer import Footer, group_sizes, read_fo
 from openenv_tasksets.loaders.parquet_group import NO_PYTHON_FORM, Group, Piece
 from openenv_tasksets.loaders.parquet_statistics import GroupOfFile, column_ranges
 from openenv_tasksets.loaders.row_form import RowForm
-from openenv_tasksets.loaders.rows import Row, ValueRange
-from openenv_tasksets.loaders.spelling import nearest
+from openenv_tasksets.loaders.rows import Row, ValueRange, check_columns
 
 if TYPE_CHECKING:
     import numpy as np
@@ -178,8 +177,7 @@ class ParquetRows:
         Raises:
             SourceError: There is no such column.
         """
-        for name in columns:
-            self._check_column(name)
+        check_columns(columns, self._columns)
         return ParquetRows(self.files, self._footers, columns, self._pieces.most_bytes)
 
     def column(self, name: str) -> Iterator[Any]:
@@ -189,12 +187,12 @@ class ParquetRows:
             SourceError: There is no such column.
             SourceChanged: A file changed since it was opened.
         """
-        self._check_column(name)
+        check_columns([name], self._columns)
         return self._stream(name)
 
     def column_ranges(self, name: str) -> list[ValueRange | None]:
         """What the footers say of a column's values in each row group."""
-        self._check_column(name)
+        check_columns([name], self._columns)
         return column_ranges((GroupOfFile(group.metadata, group.number) for group in self.groups), name)
 
     def column_block(self, name: str, block: int) -> pa.ChunkedArray:
@@ -204,7 +202,7 @@ class ParquetRows:
             SourceError: There is no such column.
             SourceChanged: A file changed since it was opened.
         """
-        self._check_column(name)
+        check_columns([name], self._columns)
         kind = self._footers[0].schema.field(name).type
         batches = self.groups[block].batches([name], _BATCH_ROWS)
         found = [batch.column(0) for batch in batches]
@@ -240,10 +238,6 @@ class ParquetRows:
                     where = f"{group.file.name}: row group {group.number}"
                     raise SourceError(f"{where}: column {name!r} holds a value that Python cannot") from exc
                 yield from values
-
-    def _check_column(self, name: str) -> None:
-        if name not in self._columns:
-            raise SourceError(f"no column {name!r}{nearest(name, self._columns)}")
 
 
 class _Pieces:

@@ -1,10 +1,14 @@
 """What a source of rows is: two methods; and what the library asks of one that it opened itself."""
 
 import hashlib
+import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 import msgspec
+
+from openenv_tasksets.loaders.errors import SourceError
+from openenv_tasksets.loaders.spelling import nearest
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -101,7 +105,61 @@ BLOCK_ROWS = 1000
 """Rows in a block where the source itself has none."""
 
 
-class ListRows:
+class SingleRows(Rows, Protocol):
+    """Rows that are read one by one, all at the same cost; what that says of the methods of ``Rows``."""
+
+    @property
+    def block_starts(self) -> Sequence[int]:
+        """Every thousandth row: all cost the same."""
+        return range(0, len(self), BLOCK_ROWS)
+
+    def read_many(self, indices: Sequence[int]) -> list[Row]:
+        """The rows, one by one."""
+        return [self[index] for index in indices]
+
+    def is_hot(self, index: int) -> bool:  # noqa: ARG002 - the protocol's
+        """False: each has to be read or made first."""
+        return False
+
+    def column(self, name: str) -> Iterator[Any]:
+        """Every value of one column in row order; without end where the rows are.
+
+        Raises:
+            SourceError: There is no such column.
+        """
+        rows = self.project([name])
+        return (rows[index][name] for index in range(len(rows)))
+
+
+def checked_row(index: int, length: int) -> int:
+    """The index as a plain number.
+
+    Raises:
+        IndexError: It is not in [0, length).
+        TypeError: It is no integer.
+    """
+    row = operator.index(index)
+    if not 0 <= row < length:
+        raise IndexError(f"row {row} is not in [0, {length})")
+    return row
+
+
+def check_columns(names: Sequence[str], columns: Sequence[str]) -> None:
+    """Make sure that rows have the columns asked for.
+
+    Args:
+        names: Those asked for.
+        columns: Those that there are.
+
+    Raises:
+        SourceError: One of them is not there; the message names near ones.
+    """
+    for name in names:
+        if name not in columns:
+            raise SourceError(f"no column {name!r}{nearest(name, columns)}")
+
+
+class ListRows(SingleRows):
     """Rows in memory: a list of dicts, or any other row source, made into ``Rows``.
 
     Args:
@@ -137,15 +195,6 @@ class ListRows:
         if self._digest is None:
             self._digest = digest_rows(self[index] for index in range(len(self)))
         return self._digest
-
-    @property
-    def block_starts(self) -> Sequence[int]:
-        """Every thousandth row: all cost the same."""
-        return range(0, len(self), BLOCK_ROWS)
-
-    def read_many(self, indices: Sequence[int]) -> list[Row]:
-        """The rows, one by one."""
-        return [self[index] for index in indices]
 
     def is_hot(self, index: int) -> bool:  # noqa: ARG002 - the protocol's
         """Whether they are in a list; another source's way to a row is its own."""

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from openenv_tasksets.cli.console import cell, ignored_keys, say, write
-from openenv_tasksets.cli.options import TARGET_HELP, CacheLimit, Conditions, DataDir, EnvironmentId, SplitName
+from openenv_tasksets.cli.options import (
+    TARGET_HELP,
+    AllowExecution,
+    AllowSecret,
+    CacheLimit,
+    Conditions,
+    DataDir,
+    EnvironmentId,
+    SplitName,
+)
 from openenv_tasksets.cli.runtime_option import (
     AllowHost,
     AllowImage,
@@ -93,14 +102,6 @@ _Resume = Annotated[
     bool, typer.Option("--resume", help="Continue --output's FILE: its episodes are counted and not played again.")
 ]
 _AsJson = Annotated[bool, typer.Option("--json", help="The summary as JSON.")]
-_AllowExecution = Annotated[
-    list[str] | None,
-    typer.Option(metavar="ID", help="Let this environment execute code from its rows; repeatable."),
-]
-_AllowSecret = Annotated[
-    list[str] | None,
-    typer.Option(metavar="NAME", help="Let the environment have this environment variable; repeatable."),
-]
 
 
 def run(
@@ -127,8 +128,8 @@ def run(
     environment: EnvironmentId = None,
     data_dir: DataDir = None,
     cache_limit: CacheLimit = None,
-    allow_execution: _AllowExecution = None,
-    allow_secret: _AllowSecret = None,
+    allow_execution: AllowExecution = None,
+    allow_secret: AllowSecret = None,
     runtime: RuntimeUrl = None,
     runtime_token_env: RuntimeTokenEnv = None,
     allow_host: AllowHost = None,

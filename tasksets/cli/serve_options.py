@@ -1,11 +1,20 @@
 """The options of ``tasksets serve``: their types and what ``--help`` says of them."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from openenv_tasksets.cli.options import TARGET_HELP
+
+
+def _number(text: str, *, least: int = 0, most: int | None = None) -> Any:
+    return typer.Option(min=least, max=most, metavar="N", help=text)
+
+
+def _seconds(text: str, *, least: float = 0) -> Any:
+    return typer.Option(min=least, metavar="SECONDS", help=text)
+
 
 Targets = Annotated[
     list[str], typer.Argument(metavar="TASKSET", help=f"One or several: {TARGET_HELP}.", show_default=False)
@@ -17,51 +26,39 @@ Environments = Annotated[
     ),
 ]
 Address = Annotated[str, typer.Option("--host", metavar="ADDRESS", help="Address to listen on.")]
-Port = Annotated[int, typer.Option(min=0, max=65535, metavar="N", help="Port; 0 takes a free one.")]
+Port = Annotated[int, _number("Port; 0 takes a free one.", most=65535)]
 MaxSessions = Annotated[
     int | None,
-    typer.Option(
-        min=1,
-        metavar="N",
-        help="Sessions at once, for each environment. Default: 1,024, or 1 for an environment that says it can "
-        "do no more.",
+    _number(
+        "Sessions at once, for each environment. Default: 1,024, or 1 for an environment that says it can do no more.",
+        least=1,
     ),
 ]
 Queue = Annotated[
     int,
-    typer.Option(
-        min=0, metavar="N", help="How many clients may wait, for each environment, where no session is free; in order."
-    ),
+    _number("How many clients may wait, for each environment, where no session is free; in order."),
 ]
-QueueSeconds = Annotated[
-    float, typer.Option(min=0, metavar="SECONDS", help="For how long one waits before it is refused.")
-]
+QueueSeconds = Annotated[float, _seconds("For how long one waits before it is refused.")]
 MaxRate = Annotated[
     float,
-    typer.Option(
-        min=0, metavar="N", help="Requests of one session in a second; what is more is refused. 0 sets no limit."
-    ),
+    _number("Requests of one session in a second; what is more is refused. 0 sets no limit."),
 ]
-MaxConnections = Annotated[int, typer.Option(min=1, metavar="N", help="Connections at once; further ones get a 503.")]
+MaxConnections = Annotated[int, _number("Connections at once; further ones get a 503.", least=1)]
 MaxConnectionsPerAddress = Annotated[
     int,
-    typer.Option(min=0, metavar="N", help="Those from one address, a proxy's for example; 0 sets no limit of its own."),
+    _number("Those from one address, a proxy's for example; 0 sets no limit of its own."),
 ]
 HeaderSeconds = Annotated[
     float,
-    typer.Option(min=0.001, metavar="SECONDS", help="Close a connection whose request's headers take longer to come."),
+    _seconds("Close a connection whose request's headers take longer to come.", least=0.001),
 ]
 RequestSeconds = Annotated[
     float,
-    typer.Option(min=0.001, metavar="SECONDS", help="The same for the body of a request, after its headers."),
+    _seconds("The same for the body of a request, after its headers.", least=0.001),
 ]
 DrainSeconds = Annotated[
     float,
-    typer.Option(
-        min=0,
-        metavar="SECONDS",
-        help="After SIGTERM, begin nothing and let running episodes be played to their end for so long.",
-    ),
+    _seconds("After SIGTERM, begin nothing and let running episodes be played to their end for so long."),
 ]
 Shard = Annotated[
     str,
@@ -77,35 +74,26 @@ Unseeded = Annotated[
 ]
 StartPosition = Annotated[
     int,
-    typer.Option(
-        min=0,
-        max=2**63 - 1,
-        metavar="N",
-        help="The first position for such resets; of several servers, the same for all.",
-    ),
+    _number("The first position for such resets; of several servers, the same for all.", most=2**63 - 1),
 ]
 ShuffleSeed = Annotated[int, typer.Option(metavar="N", help="Another number gives other shuffled orders.")]
 StrictReset = Annotated[bool, typer.Option("--strict-reset", help="Refuse reset() arguments that would be ignored.")]
 SessionTimeout = Annotated[
     float,
-    typer.Option(min=0, metavar="SECONDS", help="End a session that is unused for so long; 0 never ends one."),
+    _seconds("End a session that is unused for so long; 0 never ends one."),
 ]
 GraceSeconds = Annotated[
     float,
-    typer.Option(
-        min=0,
-        metavar="SECONDS",
-        help="Keep the session of a connection that broke for so long, slot and all, to be taken up again by "
-        "/ws?session_id=ID.",
+    _seconds(
+        "Keep the session of a connection that broke for so long, slot and all, to be taken up again by "
+        "/ws?session_id=ID."
     ),
 ]
 StepTimeout = Annotated[
     float,
-    typer.Option(
-        min=0,
-        metavar="SECONDS",
-        help="Give an environment up that takes longer than this to be made, to reset or to step; 0 waits for ever. "
-        "One that says it does not block cannot be interrupted.",
+    _seconds(
+        "Give an environment up that takes longer than this to be made, to reset or to step; 0 waits for ever. "
+        "One that says it does not block cannot be interrupted."
     ),
 ]
 Transport = Annotated[

@@ -1,50 +1,17 @@
 """Text, archives, Arrow files, saved datasets and those in memory, against what ``datasets`` itself reads."""
 
 import gzip
-import io
 import json
-import tarfile
-import wave
 
 import datasets
 import pytest
 from datasets import Audio, ClassLabel, Dataset, DatasetDict, Features, Image, Json, List, Value
-from PIL import Image as Picture
+from media_files import all_of, make_tar, opened, png, wav
 
 from openenv_tasksets.loaders.errors import SourceChanged, SourceError
 from openenv_tasksets.loaders.hf_datasets import DatasetRows
 from openenv_tasksets.loaders.layout import split_files
-from openenv_tasksets.loaders.load import list_files, open_rows
-
-
-def png(color):
-    content = io.BytesIO()
-    Picture.new("RGB", (3, 2), color).save(content, "PNG")
-    return content.getvalue()
-
-
-def wav():
-    content = io.BytesIO()
-    with wave.open(content, "wb") as stream:
-        stream.setparams((1, 2, 8000, 0, "NONE", ""))
-        stream.writeframes(b"\0\1" * 80)
-    return content.getvalue()
-
-
-def make_tar(path, members):
-    with tarfile.open(path, "w") as archive:
-        for name, content in members.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            archive.addfile(info, io.BytesIO(content))
-
-
-def opened(root, split="train"):
-    return open_rows(root, split_files(list_files(root))[split])
-
-
-def all_of(rows):
-    return [rows[index] for index in range(len(rows))]
+from openenv_tasksets.loaders.load import list_files
 
 
 def by_datasets(module, root, split="train"):

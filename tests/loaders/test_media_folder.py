@@ -2,46 +2,21 @@
 
 import io
 import json
-import wave
 
 import datasets
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from media_files import all_of, opened, png, wav
 from PIL import Image as Picture
 
 from openenv_tasksets.loaders.errors import SourceChanged, SourceError
-from openenv_tasksets.loaders.layout import split_files
-from openenv_tasksets.loaders.load import list_files, open_rows
-
-
-def png(color):
-    content = io.BytesIO()
-    Picture.new("RGB", (3, 2), color).save(content, "PNG")
-    return content.getvalue()
-
-
-def wav():
-    content = io.BytesIO()
-    with wave.open(content, "wb") as stream:
-        stream.setparams((1, 2, 8000, 0, "NONE", ""))
-        stream.writeframes(b"\0\1" * 80)
-    return content.getvalue()
-
 
 RED = {"bytes": png("red"), "path": "1.png"}
 
 
 def same_picture(media, picture):
     return Picture.open(io.BytesIO(media["bytes"])).tobytes() == picture.tobytes()
-
-
-def opened(root, split="train"):
-    return open_rows(root, split_files(list_files(root))[split])
-
-
-def all_of(rows):
-    return [rows[index] for index in range(len(rows))]
 
 
 def test_an_image_is_a_row_and_its_folder_the_label(tmp_path):

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from asking import eventually
 from websockets.frames import Frame, Opcode
 from websockets.sync.client import connect
 
@@ -76,14 +77,6 @@ def answered(data):
 
 def healthy(url):
     return httpx.get(f"{url}/health", timeout=30).json() == {"status": "healthy"}
-
-
-def eventually(holds):
-    for _ in range(2000):
-        if holds():
-            return
-        time.sleep(0.01)
-    raise AssertionError("it never came true")
 
 
 def test_headers_that_trickle_in_are_not_waited_for(serve_limited):
@@ -179,7 +172,7 @@ def test_a_flood_of_connections_is_refused_and_passes(serve_limited, host):
             assert json.loads(websocket.recv(timeout=30))["type"] == "observation"
             # Also one that says nothing is told, and let go.
             assert answered(rest(flood[-1]))[0] == 503
-        eventually(lambda: healthy_or_not(url))
+        assert eventually(lambda: healthy_or_not(url))
 
 
 def test_one_address_has_no_more_connections_than_it_may_and_others_are_not_hurt(serve_limited, host):
@@ -198,8 +191,8 @@ def test_one_address_has_no_more_connections_than_it_may_and_others_are_not_hurt
                 with connect(url.replace("http", "ws") + "/ws") as websocket:
                     websocket.send('{"type":"reset"}')
                     assert json.loads(websocket.recv(timeout=30))["type"] == "observation"
-            eventually(lambda: host.active_sessions == 0)
-        eventually(lambda: ok_from(url, "127.0.0.2"))
+            assert eventually(lambda: host.active_sessions == 0)
+        assert eventually(lambda: ok_from(url, "127.0.0.2"))
 
 
 def ok_from(url, address):
@@ -228,7 +221,7 @@ def test_garbage_is_answered_and_no_descriptor_is_left(serve_limited):
                 connection.shutdown(socket.SHUT_WR)
                 assert b"200 OK" not in rest(connection)
         assert healthy(url)
-        eventually(lambda: len(list(Path("/proc/self/fd").iterdir())) <= before)
+        assert eventually(lambda: len(list(Path("/proc/self/fd").iterdir())) <= before)
 
 
 UPGRADE = (
@@ -245,7 +238,7 @@ def test_half_closed_connections_leave_nothing_behind(serve_limited, host):
                 assert connection.recv(4096).startswith(b"HTTP/1.1 101")
                 connection.shutdown(socket.SHUT_WR)
                 rest(connection)
-        eventually(lambda: host.active_sessions == 0)
+        assert eventually(lambda: host.active_sessions == 0)
         assert healthy(url)
 
 
@@ -260,13 +253,13 @@ def test_a_client_that_asks_for_much_and_never_reads_fills_no_memory(serve, make
             connection.sendall(UPGRADE)
             assert connection.recv(4096).startswith(b"HTTP/1.1 101")
             connection.sendall(asked)
-        eventually(lambda: host.counts.steps.classes != [0] * len(host.counts.steps.classes))
+        assert eventually(lambda: host.counts.steps.classes != [0] * len(host.counts.steps.classes))
         for _ in range(5):
             assert healthy(url)
             time.sleep(0.05)
         assert sum(host.counts.steps.classes) < 8 * 300
         assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 < 300 * MIB
-    eventually(lambda: host.active_sessions == 0)
+    assert eventually(lambda: host.active_sessions == 0)
 
 
 def test_a_session_that_asks_too_often_is_told_so_and_lives(serve_limited):

@@ -5,11 +5,12 @@ import socket
 from contextlib import closing
 from urllib.parse import urlsplit
 
-import hypothesis
 import pytest
-from hypothesis import HealthCheck, given
+from fuzzing import some, very_many
+from hypothesis import given
 from hypothesis import strategies as st
 from made_up_json import objects, text_of, values
+from plain_quiz import TASK, Quiz, rows
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
 from websockets.sync.client import connect
@@ -17,28 +18,7 @@ from websockets.sync.client import connect
 from openenv_tasksets.server.app import create_app
 from openenv_tasksets.server.host import Host
 
-ROWS = [{"question": f"q{n}", "answer": f"a{n}"} for n in range(9)]
-TASK = {"reset": {"question": "question", "answer": "answer"}, "visible": ["question"]}
-# A hundredth of all cases: those of CI, or with --hypothesis-profile=fuzz a hundred thousand.
-PART = hypothesis.settings().max_examples
-QUIET = {"deadline": None, "suppress_health_check": list(HealthCheck)}
 ALONE = {"INVALID_JSON", "UNKNOWN_TYPE", "VALIDATION_ERROR"}
-
-
-class Quiz:
-    blocking = False
-
-    def reset(self, question, answer, data=None):
-        self.answer = answer
-        return {"question": question}
-
-    def step(self, action: dict):
-        return {"reward": float(action.get("answer") == self.answer), "done": bool(action.get("answer"))}
-
-    state = None
-
-    def close(self):
-        pass
 
 
 @pytest.fixture(scope="module", params=["fast", "plain"])
@@ -48,7 +28,7 @@ def transport(request):
 
 @pytest.fixture(scope="module")
 def host(make_taskset, transport):
-    return Host(make_taskset(ROWS, TASK), Quiz)
+    return Host(make_taskset(rows(9), TASK), Quiz)
 
 
 @pytest.fixture(scope="module")
@@ -138,15 +118,13 @@ SEQUENCES = st.lists(st.tuples(FRAMES, st.sampled_from([1, 1, 1, 2, 3])), max_si
 
 
 @given(frames=SEQUENCES)
-@hypothesis.settings(max_examples=150, **QUIET)
+@some(150)
 def test_each_frame_of_a_sequence_has_its_answer_and_the_session_lives(url, frames):
     play(url, frames)
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(7200)
+@very_many(10)
 @given(frames=SEQUENCES)
-@hypothesis.settings(max_examples=10 * PART, **QUIET)
 def test_each_frame_of_very_many_sequences_has_its_answer(url, frames):
     play(url, frames)
 
@@ -171,15 +149,13 @@ def call(url, frames):
 
 
 @given(frames=RPC_FRAMES)
-@hypothesis.settings(max_examples=100, **QUIET)
+@some(100)
 def test_each_frame_of_json_rpc_has_its_answer_and_the_session_lives(url, frames):
     call(url, frames)
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(7200)
+@very_many(5)
 @given(frames=RPC_FRAMES)
-@hypothesis.settings(max_examples=5 * PART, **QUIET)
 def test_each_of_very_many_frames_of_json_rpc_has_its_answer(url, frames):
     call(url, frames)
 
@@ -205,15 +181,13 @@ BYTES = st.binary(min_size=1, max_size=60) | st.builds(
 
 
 @given(data=BYTES)
-@hypothesis.settings(max_examples=150, **QUIET)
+@some(150)
 def test_bytes_that_are_no_frames_end_their_connection_and_nothing_else(url, data):
     pour(url, data)
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(7200)
+@very_many(20)
 @given(data=BYTES)
-@hypothesis.settings(max_examples=20 * PART, **QUIET)
 def test_very_many_bytes_that_are_no_frames_end_their_connection(url, data):
     pour(url, data)
 

@@ -1,11 +1,12 @@
 """Requests made up from the OpenAPI document, and worse ones: an answer to each, and never a 500."""
 
-import hypothesis
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, given
+from fuzzing import some, very_many
+from hypothesis import given
 from hypothesis import strategies as st
 from made_up_json import objects, text_of, values
+from plain_quiz import TASK, Quiz, rows
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.python.asgi import get_client
@@ -14,30 +15,10 @@ from starlette.testclient import TestClient
 from openenv_tasksets.server.app import create_app
 from openenv_tasksets.server.host import Host
 
-ROWS = {name: [{"question": f"q{n}", "answer": f"a{n}", "level": n} for n in range(9)] for name in ("train", "test")}
-TASK = {"reset": {"question": "question", "answer": "answer"}, "visible": ["question"], "public": ["level"]}
-
-
-class Quiz:
-    blocking = False
-    answer = None
-
-    def reset(self, question, answer, mood=None):
-        self.answer = answer
-        return {"question": question}
-
-    def step(self, action: dict):
-        return {"reward": float(action.get("answer") == self.answer), "done": bool(action.get("answer"))}
-
-    state = None
-
-    def close(self):
-        pass
-
 
 @pytest.fixture(scope="module")
 def app(make_taskset):
-    return create_app([Host(make_taskset(ROWS, TASK, splits=["train", "test"]), Quiz)])
+    return create_app([Host(make_taskset({"train": rows(9), "test": rows(9)}, TASK, splits=["train", "test"]), Quiz)])
 
 
 @pytest.fixture(scope="module")
@@ -61,21 +42,14 @@ def requests(app):
     return st.one_of([each.as_strategy(generation_mode=mode) for each in operations for mode in GenerationMode])
 
 
-# A hundredth of all cases: those of CI, or with --hypothesis-profile=fuzz a hundred thousand.
-PART = hypothesis.settings().max_examples
-QUIET = {"deadline": None, "suppress_health_check": list(HealthCheck)}
-
-
 @given(data=st.data())
-@hypothesis.settings(max_examples=200, **QUIET)
+@some(200)
 def test_no_request_is_the_servers_mistake(caller, requests, data):
     data.draw(requests).call_and_validate(session=caller, checks=[not_a_server_error])
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(7200)
+@very_many(10)
 @given(data=st.data())
-@hypothesis.settings(max_examples=10 * PART, **QUIET)
 def test_no_request_of_very_many_is_the_servers_mistake(caller, requests, data):
     data.draw(requests).call_and_validate(session=caller, checks=[not_a_server_error])
 
@@ -92,14 +66,12 @@ def check(client, path, body):
 
 
 @given(path=st.sampled_from(PATHS), body=BODIES)
-@hypothesis.settings(max_examples=200, **QUIET)
+@some(200)
 def test_no_body_is_the_servers_mistake(client, path, body):
     check(client, path, body)
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(7200)
+@very_many(20)
 @given(path=st.sampled_from(PATHS), body=BODIES)
-@hypothesis.settings(max_examples=20 * PART, **QUIET)
 def test_none_of_very_many_bodies_is_the_servers_mistake(client, path, body):
     check(client, path, body)

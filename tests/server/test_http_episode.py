@@ -2,10 +2,10 @@
 
 import socket
 import threading
-import time
 
 import httpx
 import pytest
+from asking import eventually
 
 from openenv_tasksets.server.app import create_app
 from openenv_tasksets.server.host import Host, HostSettings
@@ -62,14 +62,6 @@ def client(host, serve):
     with serve(create_app([host])) as url, httpx.Client(base_url=url, timeout=30) as client:
         yield client
         let_go.set()
-
-
-def eventually(holds):
-    for _ in range(1000):
-        if holds():
-            return True
-        time.sleep(0.01)
-    return False
 
 
 def step(client, answer, **how):

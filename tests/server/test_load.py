@@ -1,51 +1,23 @@
-"""More clients than sessions, and a server that stops: who waits, who is told what, and who may finish."""
+"""Servers of one stream, environments whose process is killed, and a server that stops."""
 
-import json
 import os
 import signal
-import socket
 import subprocess
 import sys
-import threading
 import time
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from asking import ask, ended, eventually
+from plain_quiz import TASK, Quiz, rows
 from starlette.testclient import TestClient
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from openenv_tasksets.server.access import TRAINER
 from openenv_tasksets.server.app import create_app
-from openenv_tasksets.server.conversation import Channel, answer
-from openenv_tasksets.server.gate import Gate
 from openenv_tasksets.server.host import Host, HostSettings
-
-ROWS = [{"question": f"q{n}", "answer": f"a{n}"} for n in range(50)]
-TASK = {"reset": {"question": "question", "answer": "answer"}, "visible": ["question"]}
-
-
-class Quiz:
-    blocking = False
-
-    def reset(self, question, answer):
-        self.answer = answer
-        return {"question": question}
-
-    def step(self, action):
-        return {"reward": float(action.get("answer") == self.answer), "done": "answer" in action}
-
-    state = None
-
-    def close(self):
-        pass
-
-
-class Slow(Quiz):
-    blocking = "thread"
 
 
 class Apart(Quiz):
@@ -56,180 +28,13 @@ class Apart(Quiz):
         return {"pid": os.getpid()}
 
 
-def eventually(holds):
-    for _ in range(2000):
-        if holds():
-            return
-        time.sleep(0.01)
-    raise AssertionError("it never came true")
-
-
-def ask(websocket, kind, data=None):
-    websocket.send(json.dumps({"type": kind} if data is None else {"type": kind, "data": data}))
-    return heard(websocket)
-
-
-def heard(websocket):
-    return json.loads(websocket.recv(timeout=90))
-
-
-def ended(websocket):
-    """The error that came last, and the close code."""
-    last = heard(websocket)
-    with pytest.raises(ConnectionClosed) as caught:
-        websocket.recv(timeout=30)
-    return last["data"], caught.value.rcvd.code
-
-
-@pytest.fixture(params=[Quiz, Slow], ids=["on the loop", "on a thread"])
-def make_host(request, make_taskset):
-    def make(**settings):
-        return Host(make_taskset(ROWS, TASK), request.param, settings=HostSettings(**settings))
-
-    return make
-
-
 @pytest.fixture(params=["fast", "plain"])
 def transport(request):
     return request.param
 
 
-def test_whoever_waits_is_served_in_turn_and_whoever_is_too_many_is_told_to_come_again(make_host, serve, transport):
-    host = make_host(max_sessions=1, queue=2, queue_seconds=60)
-    with serve(create_app([host]), transport) as url:
-        ws = url.replace("http", "ws") + "/ws"
-        with connect(ws) as first, connect(ws) as second:
-            assert ask(first, "reset", {"index": 0})["type"] == "observation"
-            eventually(lambda: host.sessions.slots.waiting == 1)
-            # Frames that come before the session are answered by it.
-            second.send(json.dumps({"type": "reset", "data": {"index": 1}}))
-            with connect(ws) as third:
-                eventually(lambda: host.sessions.slots.waiting == 2)
-                with connect(ws) as fourth:
-                    error, code = ended(fourth)
-                    assert (error["code"], error["active_sessions"], code) == ("CAPACITY_REACHED", 1, 1013)
-                refused = httpx.post(f"{url}/reset", json={})
-                assert (refused.status_code, refused.json()["code"]) == (503, "CAPACITY_REACHED")
-                assert int(refused.headers["retry-after"]) > 0
-                first.close()
-                assert heard(second)["data"]["observation"]["question"] == "q1"
-                second.close()
-                assert ask(third, "reset", {"index": 2})["data"]["observation"]["question"] == "q2"
-
-
-def test_a_long_line_is_served_in_the_order_of_coming_over_both_channels(make_host, serve, transport):
-    host = make_host(max_sessions=1, queue=40, queue_seconds=60)
-    served = []
-    with serve(create_app([host]), transport) as url, ExitStack() as stack:
-        holder = stack.enter_context(connect(url.replace("http", "ws") + "/ws"))
-        ask(holder, "reset", {})
-
-        def over_http(number):
-            begun = httpx.post(f"{url}/reset", json={"index": number}, timeout=60).json()
-            served.append((number, begun["observation"]["question"]))
-            message = {"jsonrpc": "2.0", "id": 1, "method": "openenv/session/close", "params": begun}
-            httpx.post(f"{url}/mcp", json={**message, "params": {"session_id": begun["session_id"]}}, timeout=60)
-
-        def over_websocket(number):
-            with connect(url.replace("http", "ws") + "/ws") as websocket:
-                begun = ask(websocket, "reset", {"index": number})
-                served.append((number, begun["data"]["observation"]["question"]))
-
-        clients = []
-        for number in range(20):
-            client = threading.Thread(target=(over_http, over_websocket)[number % 2], args=(number,))
-            client.start()
-            clients.append(client)
-            eventually(lambda waiting=number + 1: host.sessions.slots.waiting == waiting)
-        holder.close()
-        for client in clients:
-            client.join(60)
-    assert served == [(number, f"q{number}") for number in range(20)]
-
-
-def test_a_client_that_leaves_the_line_gives_its_place_up(make_host, serve, transport):
-    host = make_host(max_sessions=1, queue=1, queue_seconds=60)
-    with serve(create_app([host]), transport) as url:
-        ws = url.replace("http", "ws") + "/ws"
-        with connect(ws) as first:
-            for _ in range(3):
-                leaver = connect(ws)
-                eventually(lambda: host.sessions.slots.waiting == 1)
-                leaver.socket.shutdown(socket.SHUT_RDWR)
-                eventually(lambda: host.sessions.slots.waiting == 0)
-            with closing(socket.create_connection((urlsplit(url).hostname, urlsplit(url).port))) as raw:
-                raw.sendall(b"POST /reset HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n")
-                eventually(lambda: host.sessions.slots.waiting == 1)
-            eventually(lambda: host.sessions.slots.waiting == 0)
-            assert ask(first, "reset", {})["type"] == "observation"
-        eventually(lambda: host.active_sessions == 0)
-
-
-def test_waiting_too_long_is_told_like_a_full_line(make_host, serve, transport):
-    host = make_host(max_sessions=1, queue=1, queue_seconds=0.2)
-    with serve(create_app([host]), transport) as url:
-        ws = url.replace("http", "ws") + "/ws"
-        with connect(ws) as first:
-            ask(first, "reset", {})
-            with connect(ws) as second:
-                error, code = ended(second)
-            assert (error["code"], code) == ("CAPACITY_REACHED", 1013)
-            assert httpx.post(f"{url}/reset", json={}).status_code == 503
-
-
-def test_a_reset_over_http_waits_for_its_turn(make_host, serve):
-    host = make_host(max_sessions=1, queue=1, queue_seconds=60)
-    with serve(create_app([host])) as url:
-        answers = []
-        with connect(url.replace("http", "ws") + "/ws"):
-            asking = threading.Thread(target=lambda: answers.append(httpx.post(f"{url}/reset", json={"index": 3})))
-            asking.start()
-            eventually(lambda: host.sessions.slots.waiting == 1)
-        asking.join(30)
-        assert answers[0].json()["observation"]["question"] == "q3"
-
-
-def test_a_client_that_sends_while_it_waits_fills_no_memory(make_host, serve, transport):
-    host = make_host(max_sessions=1, queue=1, queue_seconds=60)
-    with serve(create_app([host]), transport) as url:
-        ws = url.replace("http", "ws") + "/ws"
-        with connect(ws) as first:
-            with connect(ws) as second:
-                frame = json.dumps({"type": "step", "data": {"x": "x" * 2**20}})
-                second.socket.settimeout(0.5)
-                sent = 0
-                with pytest.raises((TimeoutError, ConnectionClosed)):  # noqa: PT012
-                    for sent in range(200):  # noqa: B007
-                        second.send(frame)
-                assert sent < 60
-            assert ask(first, "reset", {})["type"] == "observation"
-
-
-@pytest.mark.anyio
-@pytest.mark.parametrize(
-    ("rpc_only", "frame"),
-    [
-        (False, "garbage"),
-        (False, '{"type":"wat"}'),
-        (False, '{"type":"step","data":{}}'),
-        (False, '{"type":"mcp","data":{"jsonrpc":"2.0","id":1,"method":"ping"}}'),
-        (True, "garbage"),
-        (True, '{"jsonrpc":"2.0","id":1,"method":"ping"}'),
-    ],
-)
-async def test_a_client_that_asks_for_nothing_sensible_is_there_all_the_same(make_host, rpc_only, frame):
-    host = make_host()
-    session = await host.open_session()
-    session.used_at = 0.0
-    assert await answer(Channel(host, Gate(), TRAINER, rpc_only=rpc_only), session, frame)
-    assert session.used_at > 0.0
-    session.used_at = 0.0
-    assert host.sessions.find(session.id).used_at > 0.0
-    await host.release(session)
-
-
 def test_shards_of_a_stream_hand_out_each_task_of_an_epoch_once(make_taskset):
-    taskset = make_taskset(ROWS, TASK)
+    taskset = make_taskset(rows(50), TASK)
     hosts = [Host(taskset, Quiz, settings=HostSettings(shard=(index, 3), start_position=50)) for index in range(3)]
     drawn = [host.select({}) for _ in range(17) for host in hosts]
     assert sorted(episode.position for episode in drawn) == list(range(50, 101))
@@ -238,7 +43,7 @@ def test_shards_of_a_stream_hand_out_each_task_of_an_epoch_once(make_taskset):
 
 @pytest.mark.anyio
 async def test_shards_that_begin_anew_from_their_own_positions_go_on_with_the_epoch(make_taskset):
-    taskset = make_taskset(ROWS, TASK)
+    taskset = make_taskset(rows(50), TASK)
     starts, drawn = [0, 0, 0], []
     # They are not equally far when they are stopped, and together have all of an epoch in the end.
     for counts in ((9, 4, 1), (8, 13, 15)):
@@ -254,7 +59,7 @@ async def test_shards_that_begin_anew_from_their_own_positions_go_on_with_the_ep
 
 @pytest.mark.parametrize("transport", ["fast", "plain"])
 def test_an_environment_whose_process_is_killed_ends_its_episode_and_no_other(make_taskset, serve, transport):
-    host = Host(make_taskset(ROWS, TASK), Apart, settings=HostSettings(max_sessions=2))
+    host = Host(make_taskset(rows(50), TASK), Apart, settings=HostSettings(max_sessions=2))
     with serve(create_app([host]), transport) as url:
         ws = url.replace("http", "ws") + "/ws"
         with connect(ws) as one, connect(ws) as other:
@@ -274,18 +79,18 @@ def test_an_environment_whose_process_is_killed_ends_its_episode_and_no_other(ma
 
 @pytest.mark.parametrize("transport", ["fast", "plain"])
 def test_an_idle_environment_whose_process_is_killed_is_replaced_before_it_is_used(make_taskset, serve, transport):
-    host = Host(make_taskset(ROWS, TASK), Apart)
+    host = Host(make_taskset(rows(50), TASK), Apart)
     with serve(create_app([host]), transport) as url, connect(url.replace("http", "ws") + "/ws") as websocket:
         first = ask(websocket, "state")["data"]["pid"]
         for index in range(3):
             killed = ask(websocket, "state")["data"]["pid"]
             os.kill(killed, signal.SIGKILL)
-            eventually(lambda pid=killed: not Path(f"/proc/{pid}").exists())
+            assert eventually(lambda pid=killed: not Path(f"/proc/{pid}").exists())
             assert ask(websocket, "reset", {"index": index})["data"]["observation"]["question"] == f"q{index}"
             assert ask(websocket, "step", {"answer": f"a{index}"})["data"]["reward"] == 1.0
         killed = ask(websocket, "state")["data"]["pid"]
         os.kill(killed, signal.SIGKILL)
-        eventually(lambda: not Path(f"/proc/{killed}").exists())
+        assert eventually(lambda: not Path(f"/proc/{killed}").exists())
         # What it knew of the episode is lost, which has to be said.
         assert "killed by SIGKILL" in ask(websocket, "state")["data"]["message"]
         assert ask(websocket, "state")["data"]["pid"] not in (killed, first)
@@ -295,13 +100,15 @@ def test_an_idle_environment_whose_process_is_killed_is_replaced_before_it_is_us
 def test_a_server_stops_when_every_environment_is_closed(make_taskset, serve, transport):
     closed = []
 
-    class Lingers(Slow):
+    class Lingers(Quiz):
+        blocking = "thread"
+
         def close(self):
             time.sleep(2)  # longer than the server waits for connections
             closed.append(self.answer)
 
     with ExitStack() as stack:
-        with serve(create_app([Host(make_taskset(ROWS, TASK), Lingers)]), transport) as url:
+        with serve(create_app([Host(make_taskset(rows(50), TASK), Lingers)]), transport) as url:
             websocket = stack.enter_context(connect(url.replace("http", "ws") + "/ws"))
             ask(websocket, "reset", {"index": 7})
         assert closed == ["a7"]

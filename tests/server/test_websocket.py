@@ -5,10 +5,10 @@ import contextlib
 import json
 import socket
 import threading
-import time
 
 import httpx
 import pytest
+from asking import eventually
 from websockets.asyncio.client import connect as connect_async
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
@@ -51,14 +51,6 @@ action_began, let_go = threading.Event(), threading.Event()
 def ask(websocket, kind, data=None):
     websocket.send(json.dumps({"type": kind} if data is None else {"type": kind, "data": data}))
     return json.loads(websocket.recv(timeout=30))
-
-
-def eventually(holds):
-    for _ in range(1000):
-        if holds():
-            return True
-        time.sleep(0.01)
-    return False
 
 
 def refusal(url):

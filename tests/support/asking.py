@@ -8,7 +8,7 @@ from typing import Any
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-WAIT_S = 30
+WAIT_S = 90
 
 
 def open_session(url: str, query: str = "", **settings: Any) -> ClientConnection:
@@ -57,7 +57,14 @@ def close_code(websocket: ClientConnection) -> int:
     raise AssertionError(f"still open: {answer!r}")
 
 
-def eventually(holds: Callable[[], bool], within_s: float = 10) -> bool:
+def ended(websocket: ClientConnection) -> tuple[Any, int]:
+    """The error that came last, and the close code."""
+    last = receive(websocket)
+    assert last["type"] == "error", last
+    return last["data"], close_code(websocket)
+
+
+def eventually(holds: Callable[[], bool], within_s: float = WAIT_S) -> bool:
     """Whether it comes to hold."""
     until = time.monotonic() + within_s
     while time.monotonic() < until:

@@ -1,6 +1,7 @@
 """Tasksets and repositories for tests of pushes, in a line."""
 
 import io
+import json
 from typing import Any
 
 import pyarrow as pa
@@ -42,6 +43,15 @@ def in_memory(rows=None, task=TASK, **environment: Any):
     declared = {"id": "sums", "task": task, "frameworks": OPENENV, **environment}
     declaration = Declaration.from_dict({"spec_version": "hf-rl-env-0.1", "environments": [declared]})
     return Taskset.from_rows({"train": sums(30), "test": sums(5)} if rows is None else rows, declaration)
+
+
+def make_folder(root):
+    """A new folder with a taskset of sums, its rows as JSON lines."""
+    root.mkdir()
+    (root / "environment.yaml").write_text(FILE)
+    for name, rows in {"train": sums(30), "test": sums(5)}.items():
+        (root / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return root
 
 
 def do_push(taskset, hub, repo_id=REPO, **options: Any):

@@ -47,6 +47,19 @@ def shards(split: str, files: Sequence[Sequence[Row]]) -> dict[str, bytes]:
     return dict(zip(names, map(parquet, files), strict=True))
 
 
+FILES = {
+    "environment.yaml": ENVIRONMENT.encode(),
+    **shards("train", [[row("k1"), row("k2")], [row("k3")]]),
+    **shards("test", [[row("k4")]]),
+}
+"""A whole one: three tasks in two files, and one."""
+
+
+def numbered(count: int) -> list[Row]:
+    """Rows for memory."""
+    return [{"q": f"q{number}", "id": f"t{number}"} for number in range(count)]
+
+
 def write_files(root: Path, files: Mapping[str, bytes]) -> Path:
     """Write files into a new folder."""
     for name, content in files.items():

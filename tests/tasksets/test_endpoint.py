@@ -1,14 +1,13 @@
 """The policy behind an OpenAI-compatible endpoint, against a small endpoint on loopback."""
 
 import asyncio
-import contextlib
 import json
 import threading
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
+from small_server import Asked, small_server
 
 from openenv_tasksets.endpoint import Endpoint, EndpointPolicy, messages_of
 from openenv_tasksets.loaders.errors import PolicyError, TasksetError
@@ -23,58 +22,32 @@ def says(text: Any) -> Answer:
 class ScriptedEndpoint:
     """Gives its answers one after the other, the last one for ever, and keeps what it was asked."""
 
+    url: str
+
     def __init__(self) -> None:
         self.answers: list[Answer] = [says("hi")]
-        self.requests: list[tuple[str, dict[str, str], Any]] = []
+        self.requests: list[tuple[str, Mapping[str, str], Any]] = []
         self.gate: threading.Event | None = None
-        scripted = self
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                scripted.requests.append((self.path, dict(self.headers), json.loads(body)))
-                if scripted.gate is not None:
-                    scripted.gate.wait(10)
-                status, headers, answer = scripted.answers.pop(0) if len(scripted.answers) > 1 else scripted.answers[0]
-                if status == 0:  # cut the line
-                    self.close_connection = True
-                    return
-                data = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
-                self.send_response(status)
-                for name, value in headers.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                with contextlib.suppress(OSError):  # the client may not have waited
-                    self.wfile.write(data)
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}/v1"
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
-        self._thread.start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+    def answer(self, request: Asked) -> Answer | None:
+        self.requests.append((request.path, request.headers, json.loads(request.body)))
+        if self.gate is not None:
+            self.gate.wait(10)
+        status, headers, answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if status == 0:  # cut the line
+            return None
+        return status, headers, answer if isinstance(answer, bytes) else json.dumps(answer).encode()
 
 
 @pytest.fixture
 def endpoint() -> Iterator[ScriptedEndpoint]:
     scripted = ScriptedEndpoint()
-    yield scripted
-    scripted.close()
+    with small_server(scripted.answer) as url:
+        scripted.url = f"{url}/v1"
+        yield scripted
 
 
-@pytest.fixture
-def other() -> Iterator[ScriptedEndpoint]:
-    scripted = ScriptedEndpoint()
-    yield scripted
-    scripted.close()
+other = endpoint
 
 
 def policy(endpoint: ScriptedEndpoint, **settings: Any) -> EndpointPolicy:

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
-from sample_taskset import ENVIRONMENT, WITHOUT_IDS, row, shards, write_files
+from sample_taskset import ENVIRONMENT, FILES, WITHOUT_IDS, row, shards, write_files
 
 from openenv_tasksets.loaders.errors import (
     DeclarationError,
@@ -17,12 +17,6 @@ from openenv_tasksets.open_inventory import open_inventory
 from openenv_tasksets.task import Hidden, Task
 from openenv_tasksets.task_hash import task_hash
 from openenv_tasksets.taskset import Taskset
-
-FILES = {
-    "environment.yaml": ENVIRONMENT.encode(),
-    **shards("train", [[row("k1"), row("k2")], [row("k3")]]),
-    **shards("test", [[row("k4")]]),
-}
 
 
 def test_tasks_are_those_of_the_taskset_whole_or_in_parts(tmp_path):

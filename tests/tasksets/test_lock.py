@@ -7,7 +7,7 @@ from importlib.metadata import version
 import pyarrow as pa
 import pytest
 from loopback_hub import LoopbackHub
-from sample_taskset import ENVIRONMENT, row, shards, write_files
+from sample_taskset import ENVIRONMENT, FILES, row, shards, write_files
 
 from openenv_tasksets.loaders.errors import HubUnavailable, RowError
 from openenv_tasksets.loaders.hub import Hub
@@ -22,12 +22,6 @@ from openenv_tasksets.lock import (
     write_lock,
 )
 from openenv_tasksets.open_inventory import open_inventory
-
-FILES = {
-    "environment.yaml": ENVIRONMENT.encode(),
-    **shards("train", [[row("k1"), row("k2")], [row("k3")]]),
-    **shards("test", [[row("k4")]]),
-}
 
 
 @pytest.fixture

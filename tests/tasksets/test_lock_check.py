@@ -2,19 +2,13 @@
 
 import pytest
 from loopback_hub import LoopbackHub
-from sample_taskset import ENVIRONMENT, parquet, row, shards, write_files
+from sample_taskset import ENVIRONMENT, FILES, parquet, row, shards, write_files
 
 from openenv_tasksets.loaders.hub import Hub
 from openenv_tasksets.lock import RuntimePin, make_lock, read_lock, read_tasks, write_lock
 from openenv_tasksets.lock_check import LockDrift, check_lock, refuse_drift
 from openenv_tasksets.open_inventory import open_inventory
 from openenv_tasksets.taskset import Taskset
-
-FILES = {
-    "environment.yaml": ENVIRONMENT.encode(),
-    **shards("train", [[row("k1"), row("k2")], [row("k3")]]),
-    **shards("test", [[row("k4")]]),
-}
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import pytest
 from loopback_hub import LoopbackHub
-from sample_taskset import ENVIRONMENT, row, shards, write_files
+from sample_taskset import ENVIRONMENT, FILES, write_files
 
 from openenv_tasksets.loaders.errors import (
     DeclarationError,
@@ -14,12 +14,6 @@ from openenv_tasksets.loaders.errors import (
 from openenv_tasksets.loaders.hub import Hub
 from openenv_tasksets.open_inventory import open_inventory
 from openenv_tasksets.taskset import Taskset
-
-FILES = {
-    "environment.yaml": ENVIRONMENT.encode(),
-    **shards("train", [[row("k1"), row("k2")], [row("k3")]]),
-    **shards("test", [[row("k4")]]),
-}
 
 
 class TestFolder:

@@ -11,7 +11,7 @@ from decimal import Decimal
 import pyarrow.parquet as pq
 import pytest
 from loopback_hub import LoopbackHub
-from pushing import FILE, REPO, TEST, TRAIN, actions, do_push, in_memory, open_hub, parquet, sums, tasks
+from pushing import FILE, REPO, TEST, TRAIN, actions, do_push, in_memory, make_folder, open_hub, parquet, sums, tasks
 
 from openenv_tasksets.loaders.arrow_rows import is_same
 from openenv_tasksets.loaders.errors import (
@@ -41,12 +41,7 @@ def hub(server):
 
 @pytest.fixture
 def folder(tmp_path):
-    root = tmp_path / "sums"
-    root.mkdir()
-    (root / "environment.yaml").write_text(FILE)
-    for name, rows in {"train": sums(30), "test": sums(5)}.items():
-        (root / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return root
+    return make_folder(tmp_path / "sums")
 
 
 class TestWhole:

@@ -4,7 +4,22 @@ import json
 
 import pytest
 from loopback_hub import LoopbackHub
-from pushing import FILE, REPO, TEST, TRAIN, actions, do_push, front, in_memory, open_hub, parquet, sums, tasks, uploads
+from pushing import (
+    FILE,
+    REPO,
+    TEST,
+    TRAIN,
+    actions,
+    do_push,
+    front,
+    in_memory,
+    make_folder,
+    open_hub,
+    parquet,
+    sums,
+    tasks,
+    uploads,
+)
 
 from openenv_tasksets.loaders.errors import (
     DeclarationError,
@@ -26,12 +41,7 @@ def hub(server):
 
 @pytest.fixture
 def folder(tmp_path):
-    root = tmp_path / "sums"
-    root.mkdir()
-    (root / "environment.yaml").write_text(FILE)
-    for name, rows in {"train": sums(30), "test": sums(5)}.items():
-        (root / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return root
+    return make_folder(tmp_path / "sums")
 
 
 class TestAgain:

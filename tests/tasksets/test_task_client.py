@@ -1,12 +1,11 @@
 """A server's Task API over HTTP, against a small server on loopback."""
 
 import json
-import threading
 from collections.abc import Iterator, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from small_server import Answer, Asked, small_server
 
 from openenv_tasksets.loaders.errors import SelectionError
 from openenv_tasksets.report import Label
@@ -17,42 +16,20 @@ from openenv_tasksets.task_client import ServerUnusable, TaskClient
 class ScriptedServer:
     """Answers each path with what ``answers`` has for it: JSON, or a status and a body."""
 
+    url: str
+
     def __init__(self) -> None:
         self.answers: dict[str, Any] = {}
         self.asked: list[tuple[str, Any]] = []
-        scripted = self
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                self._answer(None)
-
-            def do_POST(self) -> None:
-                self._answer(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-
-            def _answer(self, body: Any) -> None:
-                scripted.asked.append((self.path, body))
-                answer = scripted.answers.get(self.path, (404, {"detail": "Not Found"}))
-                if callable(answer):
-                    answer = answer(body)
-                status, value = answer if isinstance(answer, tuple) else (200, answer)
-                data = value if isinstance(value, bytes) else json.dumps(value).encode()
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
-        self._thread.start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+    def answer(self, request: Asked) -> Answer:
+        body = json.loads(request.body) if request.body else None
+        self.asked.append((request.path, body))
+        answer = self.answers.get(request.path, (404, {"detail": "Not Found"}))
+        if callable(answer):
+            answer = answer(body)
+        status, value = answer if isinstance(answer, tuple) else (200, answer)
+        return status, {}, value if isinstance(value, bytes) else json.dumps(value).encode()
 
 
 @pytest.fixture
@@ -78,8 +55,8 @@ def server() -> Iterator[ScriptedServer]:
         "/Quiz/task": task,
         "/Quiz/task_range": task_range,
     }
-    yield scripted
-    scripted.close()
+    with small_server(scripted.answer) as scripted.url:
+        yield scripted
 
 
 def test_the_one_environment_need_not_be_named(server: ScriptedServer) -> None:

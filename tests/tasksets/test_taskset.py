@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from loopback_hub import LoopbackHub
+from sample_taskset import numbered
 
 from openenv_tasksets.declaration import Declaration
 from openenv_tasksets.loaders.block_order import BlockOrder
@@ -208,10 +209,6 @@ def declaration(task: dict[str, Any] | None = None, **environment: Any) -> Decla
             ],
         }
     )
-
-
-def numbered(count: int, **extra: Any) -> list[dict[str, Any]]:
-    return [{"q": f"q{i}", "id": f"t{i}", **extra} for i in range(count)]
 
 
 def test_rows_in_memory_become_the_first_declared_split_or_train() -> None:

@@ -1,0 +1,171 @@
+"""More clients than sessions: who waits, who is served when, and who is told to come again."""
+
+import json
+import socket
+import threading
+from contextlib import ExitStack, closing
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from asking import ask, ended, eventually, receive
+from plain_quiz import TASK, Quiz, rows
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from openenv_tasksets.server.access import TRAINER
+from openenv_tasksets.server.app import create_app
+from openenv_tasksets.server.conversation import Channel, answer
+from openenv_tasksets.server.gate import Gate
+from openenv_tasksets.server.host import Host, HostSettings
+
+
+class Slow(Quiz):
+    blocking = "thread"
+
+
+@pytest.fixture(params=[Quiz, Slow], ids=["on the loop", "on a thread"])
+def make_host(request, make_taskset):
+    def make(**settings):
+        return Host(make_taskset(rows(50), TASK), request.param, settings=HostSettings(**settings))
+
+    return make
+
+
+@pytest.fixture(params=["fast", "plain"])
+def transport(request):
+    return request.param
+
+
+def test_whoever_waits_is_served_in_turn_and_whoever_is_too_many_is_told_to_come_again(make_host, serve, transport):
+    host = make_host(max_sessions=1, queue=2, queue_seconds=60)
+    with serve(create_app([host]), transport) as url:
+        ws = url.replace("http", "ws") + "/ws"
+        with connect(ws) as first, connect(ws) as second:
+            assert ask(first, "reset", {"index": 0})["type"] == "observation"
+            assert eventually(lambda: host.sessions.slots.waiting == 1)
+            # Frames that come before the session are answered by it.
+            second.send(json.dumps({"type": "reset", "data": {"index": 1}}))
+            with connect(ws) as third:
+                assert eventually(lambda: host.sessions.slots.waiting == 2)
+                with connect(ws) as fourth:
+                    error, code = ended(fourth)
+                    assert (error["code"], error["active_sessions"], code) == ("CAPACITY_REACHED", 1, 1013)
+                refused = httpx.post(f"{url}/reset", json={})
+                assert (refused.status_code, refused.json()["code"]) == (503, "CAPACITY_REACHED")
+                assert int(refused.headers["retry-after"]) > 0
+                first.close()
+                assert receive(second)["data"]["observation"]["question"] == "q1"
+                second.close()
+                assert ask(third, "reset", {"index": 2})["data"]["observation"]["question"] == "q2"
+
+
+def test_a_long_line_is_served_in_the_order_of_coming_over_both_channels(make_host, serve, transport):
+    host = make_host(max_sessions=1, queue=40, queue_seconds=60)
+    served = []
+    with serve(create_app([host]), transport) as url, ExitStack() as stack:
+        holder = stack.enter_context(connect(url.replace("http", "ws") + "/ws"))
+        ask(holder, "reset", {})
+
+        def over_http(number):
+            begun = httpx.post(f"{url}/reset", json={"index": number}, timeout=60).json()
+            served.append((number, begun["observation"]["question"]))
+            message = {"jsonrpc": "2.0", "id": 1, "method": "openenv/session/close", "params": begun}
+            httpx.post(f"{url}/mcp", json={**message, "params": {"session_id": begun["session_id"]}}, timeout=60)
+
+        def over_websocket(number):
+            with connect(url.replace("http", "ws") + "/ws") as websocket:
+                begun = ask(websocket, "reset", {"index": number})
+                served.append((number, begun["data"]["observation"]["question"]))
+
+        clients = []
+        for number in range(20):
+            client = threading.Thread(target=(over_http, over_websocket)[number % 2], args=(number,))
+            client.start()
+            clients.append(client)
+            assert eventually(lambda waiting=number + 1: host.sessions.slots.waiting == waiting)
+        holder.close()
+        for client in clients:
+            client.join(60)
+    assert served == [(number, f"q{number}") for number in range(20)]
+
+
+def test_a_client_that_leaves_the_line_gives_its_place_up(make_host, serve, transport):
+    host = make_host(max_sessions=1, queue=1, queue_seconds=60)
+    with serve(create_app([host]), transport) as url:
+        ws = url.replace("http", "ws") + "/ws"
+        with connect(ws) as first:
+            for _ in range(3):
+                leaver = connect(ws)
+                assert eventually(lambda: host.sessions.slots.waiting == 1)
+                leaver.socket.shutdown(socket.SHUT_RDWR)
+                assert eventually(lambda: host.sessions.slots.waiting == 0)
+            with closing(socket.create_connection((urlsplit(url).hostname, urlsplit(url).port))) as raw:
+                raw.sendall(b"POST /reset HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n")
+                assert eventually(lambda: host.sessions.slots.waiting == 1)
+            assert eventually(lambda: host.sessions.slots.waiting == 0)
+            assert ask(first, "reset", {})["type"] == "observation"
+        assert eventually(lambda: host.active_sessions == 0)
+
+
+def test_waiting_too_long_is_told_like_a_full_line(make_host, serve, transport):
+    host = make_host(max_sessions=1, queue=1, queue_seconds=0.2)
+    with serve(create_app([host]), transport) as url:
+        ws = url.replace("http", "ws") + "/ws"
+        with connect(ws) as first:
+            ask(first, "reset", {})
+            with connect(ws) as second:
+                error, code = ended(second)
+            assert (error["code"], code) == ("CAPACITY_REACHED", 1013)
+            assert httpx.post(f"{url}/reset", json={}).status_code == 503
+
+
+def test_a_reset_over_http_waits_for_its_turn(make_host, serve):
+    host = make_host(max_sessions=1, queue=1, queue_seconds=60)
+    with serve(create_app([host])) as url:
+        answers = []
+        with connect(url.replace("http", "ws") + "/ws"):
+            asking = threading.Thread(target=lambda: answers.append(httpx.post(f"{url}/reset", json={"index": 3})))
+            asking.start()
+            assert eventually(lambda: host.sessions.slots.waiting == 1)
+        asking.join(30)
+        assert answers[0].json()["observation"]["question"] == "q3"
+
+
+def test_a_client_that_sends_while_it_waits_fills_no_memory(make_host, serve, transport):
+    host = make_host(max_sessions=1, queue=1, queue_seconds=60)
+    with serve(create_app([host]), transport) as url:
+        ws = url.replace("http", "ws") + "/ws"
+        with connect(ws) as first:
+            with connect(ws) as second:
+                frame = json.dumps({"type": "step", "data": {"x": "x" * 2**20}})
+                second.socket.settimeout(0.5)
+                sent = 0
+                with pytest.raises((TimeoutError, ConnectionClosed)):  # noqa: PT012
+                    for sent in range(200):  # noqa: B007
+                        second.send(frame)
+                assert sent < 60
+            assert ask(first, "reset", {})["type"] == "observation"
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("rpc_only", "frame"),
+    [
+        (False, "garbage"),
+        (False, '{"type":"wat"}'),
+        (False, '{"type":"step","data":{}}'),
+        (False, '{"type":"mcp","data":{"jsonrpc":"2.0","id":1,"method":"ping"}}'),
+        (True, "garbage"),
+        (True, '{"jsonrpc":"2.0","id":1,"method":"ping"}'),
+    ],
+)
+async def test_a_client_that_asks_for_nothing_sensible_is_there_all_the_same(make_host, rpc_only, frame):
+    host = make_host()
+    session = await host.open_session()
+    session.used_at = 0.0
+    assert await answer(Channel(host, Gate(), TRAINER, rpc_only=rpc_only), session, frame)
+    assert session.used_at > 0.0
+    session.used_at = 0.0
+    assert host.sessions.find(session.id).used_at > 0.0
+    await host.release(session)
