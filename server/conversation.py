@@ -52,6 +52,7 @@ class Channel:
         caller: Who connected.
         rpc_only: Whether the frames are JSON-RPC alone, as on ``/mcp``, or those of ``/ws``.
         visits: Whether the session is somebody else's: an agent's connection neither has nor ends it.
+        pooled: Whether a plain reset or step takes no task; see ``work_on_call``.
     """
 
     host: Host
@@ -59,9 +60,11 @@ class Channel:
     caller: Caller
     rpc_only: bool = False
     visits: bool = field(init=False)
+    pooled: bool = field(init=False)
 
     def __post_init__(self) -> None:
         self.visits = self.caller.role == "agent"
+        self.pooled = self.host.kind.pooled and not self.rpc_only and not self.visits
 
     def error(self, data: dict[str, Any], request_id: int | str | None = None) -> bytes:
         """An error frame; on ``/mcp``, the answer to the request of that id, where there is one."""
@@ -133,6 +136,17 @@ def answer_at_once(channel: Channel, session: Session, text: str | bytes) -> byt
         return encode_json({"type": "observation", "data": came_to.to_wire()})
     except Exception as exc:  # noqa: BLE001 - told, and logged where nobody foresaw it
         return _told(session, exc)
+
+
+def work_on_call(session: Session, text: bytes) -> Coroutine[Any, Any, bytes] | None:
+    """The work of answering a text frame that is plainly a reset or a step; None is for ``answer``.
+
+    For environments of the pool: it awaits futures alone, so that it takes no task.
+    """
+    call = read_call(text) if session.rate is None and len(text) <= MAX_FRAME_BYTES else None
+    if call is None:
+        return None
+    return _awaited(session, session.step(call.data) if call.type == "step" else session.reset(call.data))
 
 
 async def _awaited(session: Session, outcome: Awaitable[Outcome]) -> bytes:

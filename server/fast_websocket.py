@@ -21,12 +21,13 @@ from websockets.speedups import apply_mask
 
 from openenv_tasksets.server.access import AccessDenied
 from openenv_tasksets.server.conversation import HARD_LIMIT_BYTES as LIMIT
-from openenv_tasksets.server.conversation import NORMAL, Channel, Refused, answer, answer_at_once, begin
+from openenv_tasksets.server.conversation import NORMAL, Channel, Refused, answer, answer_at_once, begin, work_on_call
 from openenv_tasksets.server.eager import run_eagerly
 from openenv_tasksets.server.gate import Gate
 from openenv_tasksets.server.handshake import refusal, server_protocol
 from openenv_tasksets.server.host import Host
 from openenv_tasksets.server.http_episode import SESSION_HEADER
+from openenv_tasksets.server.light_task import LightTask
 from openenv_tasksets.server.session import Session, new_session_id
 from openenv_tasksets.server.text_frame import text_frame
 
@@ -56,7 +57,7 @@ class EpisodeProtocol(asyncio.Protocol):
         self._channel: Channel | None = None
         self._session: Session | None = None
         self._opening: asyncio.Task[None] | None = None
-        self._answering: asyncio.Task[bytes | None] | None = None
+        self._answering: asyncio.Task[bytes | None] | LightTask[bytes] | None = None
         self._waiting: deque[str | bytes] = deque()
         self._buffer = bytearray()
         self._needed = 0
@@ -201,8 +202,12 @@ class EpisodeProtocol(asyncio.Protocol):
         host = channel.host
         broke = self._library.close_rcvd is None and self._library.close_sent is None
         if self._answering is not None and not host.sessions.outlives(session, broke=broke):
-            self._answering.cancel()
-            await asyncio.wait([self._answering])
+            task = self._answering
+            if isinstance(task, LightTask):
+                task = task.cancel(host.sessions.run)
+            else:
+                task.cancel()
+            await asyncio.wait([task])
         await host.sessions.leave(session, broke=broke)
 
     # Frames in
@@ -261,7 +266,13 @@ class EpisodeProtocol(asyncio.Protocol):
         session, channel = self._session, self._channel
         is_next = self._turn is None and self._answering is None and self._writable and not self._waiting
         try:
-            if is_text and is_next and session is not None and session.inline and channel is not None:
+            if is_text and is_next and session is not None and channel is not None and channel.pooled:
+                work = work_on_call(session, payload)
+                if work is not None:
+                    self._answering = LightTask(work, self._answered_lightly)
+                    self._answering.start()
+                    return
+            elif is_text and is_next and session is not None and session.inline and channel is not None:
                 reply = answer_at_once(channel, session, payload)
                 if isinstance(reply, bytes):
                     self._send(reply)
@@ -312,6 +323,13 @@ class EpisodeProtocol(asyncio.Protocol):
         if not self._lost and not task.cancelled():
             self._reply(task.result())
             self._answer_waiting()
+
+    def _answered_lightly(self, frame: bytes) -> None:
+        self._answering = None
+        if not self._lost:
+            self._send(frame)
+            if self._waiting:
+                self._answer_waiting()
 
     def _reply(self, frame: bytes | None) -> None:
         if frame is None:

@@ -1,4 +1,4 @@
-"""One environment in this process: called on the event loop, or on a thread of its own where it blocks."""
+"""One environment in this process: called on the event loop, or on threads where it blocks."""
 
 import asyncio
 import inspect
@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from openenv_tasksets.environment import Environment
 from openenv_tasksets.loaders.errors import EnvironmentFailed, TimeExceeded
+from openenv_tasksets.server.environment_pool import PooledEnvironment
 from openenv_tasksets.server.environment_thread import EnvironmentThread
 from openenv_tasksets.server.environment_type import EnvironmentType
 from openenv_tasksets.server.failure import failures, within
@@ -26,7 +27,9 @@ class LocalRuntime:
 
     __slots__ = ("_decode", "_environment", "_in_reset", "_in_step", "_kind", "_reset", "_step", "_stuck", "_thread")
 
-    def __init__(self, kind: EnvironmentType, environment: Environment, thread: EnvironmentThread | None) -> None:
+    def __init__(
+        self, kind: EnvironmentType, environment: Environment, thread: EnvironmentThread | PooledEnvironment | None
+    ) -> None:
         self._kind = kind
         self._decode = kind.action.decode
         self._environment = environment
@@ -39,7 +42,7 @@ class LocalRuntime:
 
     @classmethod
     async def start(cls, kind: EnvironmentType, timeout_s: float | None = None) -> "LocalRuntime":
-        """Make an instance; a blocking environment is made, called and closed on one thread of its own.
+        """Make an instance; a blocking environment is made, called and closed where its class says.
 
         Raises:
             EnvironmentFailed: Its constructor raised.
@@ -52,7 +55,7 @@ class LocalRuntime:
         made: list[Environment] = []
         try:
             with failures(kind.name, "could not be made"):
-                await within(thread.call(lambda: made.append(kind.make())), timeout_s)
+                await thread.call(lambda: made.append(kind.make()), timeout_s)
         except BaseException:
             # It may still be being made.
             thread.stop(lambda: made[0].close() if made else None)
@@ -130,7 +133,7 @@ class LocalRuntime:
     async def _on_thread(self, call: Callable[[], Result], timeout_s: float | None) -> Result:
         assert self._thread is not None  # noqa: S101 - for the type checker
         try:
-            return await within(self._thread.call(call), timeout_s)
+            return await self._thread.call(call, timeout_s)
         except (TimeExceeded, asyncio.CancelledError):
             self._stuck = True
             raise
