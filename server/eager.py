@@ -24,14 +24,13 @@ def run_eagerly(
     except StopIteration as done:
         result: Result = done.value
         return result
-    task = run(rest_of(coroutine, waited_for))
+    task = run(_rest(coroutine, waited_for))
     # One that is cancelled before its first turn never came to the coroutine.
     task.add_done_callback(lambda _task: coroutine.close())
     return task
 
 
-async def rest_of(coroutine: Coroutine[Any, Any, Result], waited_for: Any) -> Result:
-    """Go on with a coroutine that somebody ran until it waited for something."""
+async def _rest(coroutine: Coroutine[Any, Any, Result], waited_for: Any) -> Result:
     return await _driven(coroutine, waited_for)
 
 

@@ -27,8 +27,59 @@ CAUTION = 8
 """An environment whose call kept others makes so many more without standing in the line."""
 IDLE_SECONDS = 10.0
 """A thread that has nothing to do for so long ends."""
-MOST_AT_ONCE = 16
+MOST_AT_ONCE = 64
 """So many answers are given before the loop looks again what has come from outside."""
+
+
+Then = Callable[[Any, Exception | None], None]
+"""Is given what a call returned, or else what it raised. Raises nothing itself."""
+
+
+class PooledCall:
+    """A call of an environment, and what it came to.
+
+    Attributes:
+        environment: Whose.
+        function: What is called.
+        argument: What it is called with.
+        then: Told, on the loop, what it came to; None where nobody waits for it any more.
+        result: What it returned.
+        error: What it raised.
+        timer: Ends the wait for it.
+    """
+
+    __slots__ = ("argument", "environment", "error", "function", "result", "then", "timer")
+
+    def __init__(
+        self, environment: "PooledEnvironment", function: Callable[[Any], Any], argument: Any, then: Then | None
+    ) -> None:
+        self.environment = environment
+        self.function = function
+        self.argument = argument
+        self.then = then
+        self.result: Any = None
+        self.error: Exception | None = None
+        self.timer: asyncio.TimerHandle | None = None
+
+    def answer(self) -> None:
+        """It is made, or given up: tell who waits for it."""
+        then, self.then = self.then, None
+        if self.timer is not None:
+            self.timer.cancel()
+        if then is not None:
+            then(self.result, self.error)
+
+    def drop(self) -> None:
+        """Nobody waits for it any more. It goes on where it is being made, and is not made where it is not."""
+        self.then = None
+        if self.timer is not None:
+            self.timer.cancel()
+
+    def expire(self, seconds: float) -> None:
+        """It has had so many seconds."""
+        then, self.then = self.then, None
+        if then is not None:
+            then(None, too_late(seconds))
 
 
 class PooledEnvironment:
@@ -36,75 +87,79 @@ class PooledEnvironment:
 
     Args:
         pool: The threads; None is those of the running loop.
+
+    Attributes:
+        loop: The running loop.
+        behind: Calls that wait for the one before them.
+        busy: Whether there is a call that is not made yet.
+        caution: How many of its next calls are not to stand in the line.
     """
 
-    __slots__ = ("_behind", "_busy", "_pool", "caution", "loop")
+    __slots__ = ("_pool", "behind", "busy", "caution", "loop")
 
     def __init__(self, pool: "Pool | None" = None) -> None:
         self.loop = asyncio.get_running_loop()
-        self.caution = 0
         self._pool = pool or _pool_of(self.loop)
-        self._busy = False
-        self._behind: deque[_Call] = deque()
+        self.behind: deque[PooledCall] = deque()
+        self.busy = False
+        self.caution = 0
 
     async def call(self, function: Callable[[], Result], timeout_s: float | None = None) -> Result:
-        """Run ``function`` on a thread and give or raise what it does; as ``EnvironmentThread.call``.
+        """Run ``function`` on a thread and give or raise what it does; as ``EnvironmentThread.call``."""
+        future: asyncio.Future[tuple[Any, Exception | None]] = self.loop.create_future()
 
-        Needs no current task, also where there is a time to wait.
-        """
-        future = self.loop.create_future()
-        self._add(_Call(self, function, future))
-        if timeout_s is None:
+        def then(result: Any, error: Exception | None) -> None:
+            if not future.done():
+                future.set_result((result, error))
+
+        call = self.call_soon(_called, function, then, timeout_s)
+        try:
             result, error = await future
-        else:
-            timer = self.loop.call_later(timeout_s, _expire, future, timeout_s)
-            try:
-                result, error = await future
-            finally:
-                timer.cancel()
+        finally:
+            call.drop()
         if error is None:
             return cast("Result", result)
         try:
             raise error
         finally:
-            del error, future  # the traceback refers to this frame
+            del error  # the traceback refers to this frame
+
+    def call_soon(
+        self, function: Callable[[Any], Any], argument: Any, then: Then, timeout_s: float | None = None
+    ) -> PooledCall:
+        """As ``call``, for who is told instead of waiting.
+
+        Args:
+            function: What to run.
+            argument: What with.
+            then: Told what it came to.
+            timeout_s: Seconds until it is told of a TimeExceeded, > 0; None is never.
+        """
+        call = PooledCall(self, function, argument, then)
+        if timeout_s is not None:
+            call.timer = self.loop.call_later(timeout_s, call.expire, timeout_s)
+        self._add(call)
+        return call
 
     def stop(self, last: Callable[[], Any] | None = None) -> None:
-        """Make a last call, whose result nobody waits for, after those before it."""
+        """Make a last call, which nobody waits for, after those before it."""
         if last is not None:
-            self._add(_Call(self, last, None))
+            self._add(PooledCall(self, _called, last, _nobody))
 
-    def settle(self, call: "_Call") -> None:
-        """A call is made; the next one may be."""
-        if self._behind:
-            self._pool.add(self._behind.popleft())
+    def _add(self, call: PooledCall) -> None:
+        if self.busy:
+            self.behind.append(call)
         else:
-            self._busy = False
-        future = call.future
-        if future is not None and not future.done():
-            future.set_result((call.result, call.error))
-
-    def _add(self, call: "_Call") -> None:
-        if self._busy:
-            self._behind.append(call)
-        else:
-            self._busy = True
+            self.busy = True
             self._pool.add(call)
 
 
-class _Call:
-    """A call, and what it came to."""
+def _called(function: Callable[[], Result]) -> Result:
+    return function()
 
-    __slots__ = ("environment", "error", "function", "future", "result")
 
-    def __init__(
-        self, environment: PooledEnvironment, function: Callable[[], Any], future: "asyncio.Future[Any] | None"
-    ) -> None:
-        self.environment = environment
-        self.function = function
-        self.future = future
-        self.result: Any = None
-        self.error: Exception | None = None
+def _nobody(_result: Any, _error: Exception | None) -> None:
+    return
 
 
 class _Lead:
@@ -147,9 +202,9 @@ class Pool:
     """
 
     def __init__(self) -> None:
-        self._line: deque[_Call] = deque()
-        self._apart: deque[_Call] = deque()
-        self._done: deque[_Call] = deque()
+        self._line: deque[PooledCall] = deque()
+        self._apart: deque[PooledCall] = deque()
+        self._done: deque[PooledCall] = deque()
         self._idle: list[_Worker] = []
         self._lead = _Lead()
         self._burst = 1
@@ -159,7 +214,7 @@ class Pool:
 
     # On the loop
 
-    def add(self, call: _Call) -> None:
+    def add(self, call: PooledCall) -> None:
         """Have a call made."""
         environment = call.environment
         if environment.caution:
@@ -171,7 +226,7 @@ class Pool:
             self._calling = True
             environment.loop.call_soon(self._call_leader, environment.loop)
 
-    def _add_apart(self, call: _Call) -> None:
+    def _add_apart(self, call: PooledCall) -> None:
         self._apart.append(call)
         WAKING.enter(self._wake_for_call, quick=False)
 
@@ -212,16 +267,24 @@ class Pool:
         return self._lead
 
     def _settle(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Give answers."""
+        """Tell what calls came to, and have those made that waited for them."""
         self._told = False
-        for _ in range(MOST_AT_ONCE):
-            try:
-                call = self._done.popleft()
-            except IndexError:
-                return
-            call.environment.settle(call)
-        self._told = True
-        loop.call_soon(self._settle, loop)
+        try:
+            for _ in range(MOST_AT_ONCE):
+                try:
+                    call = self._done.popleft()
+                except IndexError:
+                    return
+                environment = call.environment
+                if environment.behind:
+                    self.add(environment.behind.popleft())
+                else:
+                    environment.busy = False
+                call.answer()
+        finally:
+            if self._done and not self._told:
+                self._told = True
+                loop.call_soon(self._settle, loop)
 
     # On whatever thread
 
@@ -252,7 +315,7 @@ class Pool:
             return False
         return True
 
-    def _answer(self, call: _Call) -> None:
+    def _answer(self, call: PooledCall) -> None:
         self._done.append(call)
         if not self._told:
             self._told = True
@@ -282,14 +345,17 @@ class Pool:
     def _take_line(self, lead: _Lead) -> None:
         """Make the calls of the line, until there is none or another thread has taken over."""
         while True:
+            began = time.perf_counter()
             while lead is self._lead:
                 try:
                     call = self._line.popleft()
                 except IndexError:
                     break
-                lead.began = began = time.perf_counter()
-                self._make(call, began)
+                lead.began = began
+                began = self._make(call, began)
                 lead.calls += 1
+                if lead is not self._lead:
+                    call.environment.caution = CAUTION
             lead.began = None
             lead.free.append(None)
             if lead is not self._lead or not self._line:
@@ -305,22 +371,19 @@ class Pool:
                 call = self._apart.popleft()
             except IndexError:
                 return
-            self._make(call, time.perf_counter())
+            began = time.perf_counter()
+            if self._make(call, began) - began < PATIENCE_SECONDS:
+                call.environment.caution -= 1
 
-    def _make(self, call: _Call, began: float) -> None:
-        if call.future is None or not call.future.done():
-            call.result, call.error = outcome_of(call.function)
-            environment = call.environment
-            if time.perf_counter() - began > PATIENCE_SECONDS:
-                environment.caution = CAUTION
-            elif environment.caution:
-                environment.caution -= 1
+    def _make(self, call: PooledCall, began: float) -> float:
+        """Make a call; when it was over."""
+        if call.then is None:
+            self._answer(call)
+            return began
+        call.result, call.error = outcome_of(call.function, call.argument)
+        ended = time.perf_counter()
         self._answer(call)
-
-
-def _expire(future: "asyncio.Future[Any]", seconds: float) -> None:
-    if not future.done():
-        future.set_exception(too_late(seconds))
+        return ended
 
 
 _of_loops: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Pool]" = weakref.WeakKeyDictionary()

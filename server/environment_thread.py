@@ -137,10 +137,10 @@ def shared_thread(environment: type[Any]) -> EnvironmentThread:
         return _shared_threads[environment]
 
 
-def outcome_of(function: Callable[[], Any]) -> tuple[Any, Exception | None]:
+def outcome_of(function: Callable[..., Any], *arguments: Any) -> tuple[Any, Exception | None]:
     """What a call gives, or raises, whatever that is: as the exception that its caller is to see."""
     try:
-        return function(), None
+        return function(*arguments), None
     except Exception as exc:  # noqa: BLE001 - handed to the caller
         return None, exc
     except BaseException as exc:  # noqa: BLE001 - as above

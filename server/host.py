@@ -19,6 +19,7 @@ from openenv_tasksets.server.counts import Counts
 from openenv_tasksets.server.environment_server import EnvironmentServer
 from openenv_tasksets.server.environment_type import Blocking, EnvironmentType
 from openenv_tasksets.server.event_log import tell
+from openenv_tasksets.server.pooled_session import PooledSession
 from openenv_tasksets.server.rate_limit import RateLimit
 from openenv_tasksets.server.remote_runtime import EnvironmentKind, RemoteEnvironment, RemoteRuntime, wait_for
 from openenv_tasksets.server.runtime import Runtime, start_runtime
@@ -185,9 +186,10 @@ class Host:
         """
 
         rate = self.settings.max_rate
+        kind_of_session = PooledSession if self.kind.pooled else Session
 
         async def make() -> Session:
-            return Session(
+            return kind_of_session(
                 session_id or new_session_id(),
                 await self._start(),
                 self._start,

@@ -4,11 +4,11 @@ import asyncio
 import inspect
 import logging
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar, cast
 
 from openenv_tasksets.environment import Environment
 from openenv_tasksets.loaders.errors import EnvironmentFailed, TimeExceeded
-from openenv_tasksets.server.environment_pool import PooledEnvironment
+from openenv_tasksets.server.environment_pool import PooledCall, PooledEnvironment, Then
 from openenv_tasksets.server.environment_thread import EnvironmentThread
 from openenv_tasksets.server.environment_type import EnvironmentType
 from openenv_tasksets.server.failure import failures, within
@@ -102,6 +102,26 @@ class LocalRuntime:
             self._in_step.convert(exc)
             raise
 
+    def reset_soon(self, arguments: Mapping[str, Any], then: Then, timeout_s: float | None = None) -> PooledCall:
+        """Begin an episode, of an environment that is ``pooled``."""
+        return self._pooled.call_soon(self._whole_reset, arguments, then, timeout_s)
+
+    def step_soon(self, action: Mapping[str, Any], then: Then, timeout_s: float | None = None) -> PooledCall:
+        """Take one action, of an environment that is ``pooled``."""
+        return self._pooled.call_soon(self._whole_step, action, then, timeout_s)
+
+    async def failed(self, error: Exception, *, in_reset: bool) -> NoReturn:
+        """Raise what an error of ``reset_soon`` or ``step_soon`` is to its caller."""
+        if isinstance(error, TimeExceeded):
+            self._stuck = True
+        (self._in_reset if in_reset else self._in_step).convert(error)
+        raise error
+
+    def abandon(self, call: PooledCall) -> None:
+        """Leave a call to itself; only close() may follow."""
+        call.drop()
+        self._stuck = True
+
     async def state(self, timeout_s: float | None = None) -> dict[str, Any]:
         """The environment's state."""
         with failures(self._kind.name, "failed in state"):
@@ -125,6 +145,16 @@ class LocalRuntime:
         finally:
             if self._thread is not None:
                 self._thread.stop()
+
+    @property
+    def _pooled(self) -> PooledEnvironment:
+        return cast("PooledEnvironment", self._thread)
+
+    def _whole_reset(self, arguments: Mapping[str, Any]) -> Outcome:
+        return Outcome.of(self._reset(**arguments))
+
+    def _whole_step(self, action: Mapping[str, Any]) -> Outcome:
+        return Outcome.of(self._step(self._decode(action)))
 
     def _state(self) -> dict[str, Any]:
         state = getattr(self._environment, "state", None)
