@@ -209,7 +209,7 @@ class Pool:
         self._lead = _Lead()
         self._burst = 1
         self._calling = False
-        self._looking = False
+        self._looking: asyncio.TimerHandle | None = None
         self._told = False
 
     # On the loop
@@ -231,25 +231,31 @@ class Pool:
         WAKING.enter(self._wake_for_call, quick=False)
 
     def _call_leader(self, loop: asyncio.AbstractEventLoop) -> None:
-        """See to it that a thread takes what stands in the line."""
+        """See to it that a thread takes what stands in the line, and look again as long as one may be kept by a call.
+
+        A thread that goes on to its next call leaves it to the loop to notice what the one before came to.
+        """
         self._calling = False
-        if not self._line:
+        if self._done and not self._told:
+            self._settle(loop)
+        lead, began = self._lead, self._lead.began
+        kept = began is not None and time.perf_counter() - began > PATIENCE_SECONDS
+        if self._line:
+            if kept:
+                lead = self._take_over(lead)
+            try:
+                lead.free.pop()
+            except IndexError:
+                pass  # one does, or is about to
+            else:
+                WAKING.enter(lambda: self._wake(lead))
+        elif kept or began is None:
             return
-        lead = self._lead
-        if lead.began is not None and time.perf_counter() - lead.began > PATIENCE_SECONDS:
-            lead = self._take_over(lead)
-        try:
-            lead.free.pop()
-        except IndexError:
-            pass  # one does, or is about to
-        else:
-            WAKING.enter(lambda: self._wake(lead))
-        if not self._looking:
-            self._looking = True
-            loop.call_later(LOOK_SECONDS, self._look, loop)
+        if self._looking is None:
+            self._looking = loop.call_later(LOOK_SECONDS, self._look, loop)
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._looking = False
+        self._looking = None
         self._call_leader(loop)
 
     def _take_over(self, lead: _Lead) -> _Lead:
@@ -274,7 +280,7 @@ class Pool:
                 try:
                     call = self._done.popleft()
                 except IndexError:
-                    return
+                    break
                 environment = call.environment
                 if environment.behind:
                     self.add(environment.behind.popleft())
@@ -282,9 +288,14 @@ class Pool:
                     environment.busy = False
                 call.answer()
         finally:
-            if self._done and not self._told:
-                self._told = True
-                loop.call_soon(self._settle, loop)
+            if self._done:
+                if not self._told:
+                    self._told = True
+                    loop.call_soon(self._settle, loop)
+            elif self._looking is not None and not self._line:
+                # What is still being made tells of itself.
+                self._looking.cancel()
+                self._looking = None
 
     # On whatever thread
 
@@ -309,17 +320,16 @@ class Pool:
             if calls:
                 call = calls.popleft()
                 call.error = exc
-                self._answer(call)
+                self._done.append(call)
+                self._tell(call.environment.loop)
             if worker.lead is not None:
                 worker.lead.free.append(None)
             return False
         return True
 
-    def _answer(self, call: PooledCall) -> None:
-        self._done.append(call)
+    def _tell(self, loop: asyncio.AbstractEventLoop) -> None:
         if not self._told:
             self._told = True
-            loop = call.environment.loop
             loop.call_soon_threadsafe(self._settle, loop)
 
     # On a thread of the pool
@@ -345,7 +355,7 @@ class Pool:
     def _take_line(self, lead: _Lead) -> None:
         """Make the calls of the line, until there is none or another thread has taken over."""
         while True:
-            began = time.perf_counter()
+            told_at = began = time.perf_counter()
             while lead is self._lead:
                 try:
                     call = self._line.popleft()
@@ -356,6 +366,10 @@ class Pool:
                 lead.calls += 1
                 if lead is not self._lead:
                     call.environment.caution = CAUTION
+                elif self._line and began - told_at < LOOK_SECONDS:
+                    continue
+                told_at = began
+                self._tell(call.environment.loop)
             lead.began = None
             lead.free.append(None)
             if lead is not self._lead or not self._line:
@@ -372,18 +386,18 @@ class Pool:
             except IndexError:
                 return
             began = time.perf_counter()
-            if self._make(call, began) - began < PATIENCE_SECONDS:
-                call.environment.caution -= 1
+            lasted = self._make(call, began) - began > PATIENCE_SECONDS
+            environment = call.environment
+            environment.caution = CAUTION if lasted else max(0, environment.caution - 1)
+            self._tell(environment.loop)
 
     def _make(self, call: PooledCall, began: float) -> float:
         """Make a call; when it was over."""
-        if call.then is None:
-            self._answer(call)
-            return began
-        call.result, call.error = outcome_of(call.function, call.argument)
-        ended = time.perf_counter()
-        self._answer(call)
-        return ended
+        if call.then is not None:
+            call.result, call.error = outcome_of(call.function, call.argument)
+            began = time.perf_counter()
+        self._done.append(call)
+        return began
 
 
 _of_loops: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Pool]" = weakref.WeakKeyDictionary()
