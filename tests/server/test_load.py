@@ -48,6 +48,10 @@ class Slow(Quiz):
     blocking = "thread"
 
 
+class Pooled(Quiz):
+    blocking = "pool"
+
+
 class Apart(Quiz):
     blocking = "process"
 
@@ -81,7 +85,7 @@ def ended(websocket):
     return last["data"], caught.value.rcvd.code
 
 
-@pytest.fixture(params=[Quiz, Slow], ids=["on the loop", "on a thread"])
+@pytest.fixture(params=[Quiz, Slow, Pooled], ids=["on the loop", "on a thread", "on the pool"])
 def make_host(request, make_taskset):
     def make(**settings):
         return Host(make_taskset(ROWS, TASK), request.param, settings=HostSettings(**settings))
