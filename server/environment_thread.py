@@ -118,7 +118,7 @@ class EnvironmentThread:
             # What these hold would live until the next call.
             del item, function, future, result, error
 
-    def _settle(self, future: _Answer, result: Any, error: BaseException | None) -> None:
+    def _settle(self, future: _Answer, result: Any, error: Exception | None) -> None:
         self._unanswered -= 1
         if not future.done():
             future.set_result((result, error))
