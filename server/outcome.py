@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from pydantic import BaseModel
@@ -88,8 +88,7 @@ def fields_of(value: Any) -> dict[str, Any]:
     return _reader(type(value))(value)
 
 
-@lru_cache(maxsize=1024)
-def _reader(cls: type[Any]) -> Callable[[Any], dict[str, Any]]:
+def _find_reader(cls: type[Any]) -> Callable[[Any], dict[str, Any]]:
     """What reads the fields of an instance. Found once: to ask a class what it is takes longer than to read it."""
     if cls is dict:
         return dict.copy
@@ -103,6 +102,9 @@ def _reader(cls: type[Any]) -> Callable[[Any], dict[str, Any]]:
     if dataclasses.is_dataclass(cls):
         return _fields_of_dataclass
     return _refuse
+
+
+_reader: Callable[[Any], Callable[[Any], dict[str, Any]]] = cast("Any", lru_cache(maxsize=1024)(_find_reader))
 
 
 def _dumped(model: Any) -> dict[str, Any]:
