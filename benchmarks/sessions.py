@@ -2,9 +2,9 @@
 
     python benchmarks/sessions.py --sessions 1000 --seconds 10 --pauses 0 1
 
-Each step sleeps 100 ms on its thread. Every session of the crowd steps without a pause, which is more than any of the
+Each step sleeps 100 ms on a thread. Every session of the crowd steps without a pause, which is more than any of the
 servers can do, or with one, as an agent that thinks. Meanwhile ``/health`` and the steps of one more session are timed.
-Server, crowd and watcher are three processes; both servers are measured in turns, in one run.
+Server, crowd and watcher are three processes; all servers are measured in turns, in one run.
 """
 
 import argparse
@@ -52,8 +52,8 @@ def environment() -> tuple[type, type, type]:
     return Sleeps, Nap, Observation
 
 
-def our_app() -> Any:
-    """Our server."""
+def our_app(blocking: Any = None) -> Any:
+    """Our server, whose environments run as the class says or as they are told to."""
     from openenv_tasksets.declaration import Declaration
     from openenv_tasksets.server.app import create_app
     from openenv_tasksets.server.host import Host, HostSettings
@@ -63,7 +63,7 @@ def our_app() -> Any:
     declared = {"id": "naps", "task": {"reset": {"question": "question"}}, "frameworks": {"openenv": openenv}}
     declaration = Declaration.from_dict({"spec_version": "hf-rl-env-0.1", "environments": [declared]})
     rows = [{"question": f"q{n}"} for n in range(1000)]
-    settings = HostSettings(max_sessions=4096)
+    settings = HostSettings(max_sessions=4096, blocking=blocking)
     return create_app([Host(Taskset.from_rows(rows, declaration), environment()[0], settings=settings)])
 
 
@@ -74,7 +74,11 @@ def openenvs_app() -> Any:
     return create_app(*environment(), env_name="naps", max_concurrent_envs=4096)
 
 
-SERVERS = {"our server": our_app, "OpenEnv's server": openenvs_app}
+SERVERS = {
+    "ours, threads": our_app,
+    "ours, the pool": lambda: our_app("pool"),
+    "OpenEnv's server": openenvs_app,
+}
 
 
 def serve(name: str) -> None:
@@ -223,7 +227,7 @@ def measured(name: str, sessions: int, seconds: float, pause: float) -> Seen:
 
 
 def compare(sessions: int, seconds: float, rounds: int, pause: float) -> None:
-    """Measure both servers in turns and print the medians of the rounds."""
+    """Measure all servers in turns and print the medians of the rounds."""
     seen: dict[str, list[Seen]] = {name: [] for name in SERVERS}
     for _ in range(rounds):
         for name in SERVERS:

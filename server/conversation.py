@@ -6,12 +6,14 @@ from typing import Any
 
 from openenv_tasksets.loaders.errors import EnvironmentFailed
 from openenv_tasksets.server.access import Caller, check
+from openenv_tasksets.server.environment_pool import PooledCall
 from openenv_tasksets.server.errors import wire_error
 from openenv_tasksets.server.gate import Gate
 from openenv_tasksets.server.host import Host
 from openenv_tasksets.server.json_rpc import SERVER_ERROR, RpcError, failure, request_id_of
 from openenv_tasksets.server.openenv_rpc import RpcContext, answer_rpc
 from openenv_tasksets.server.outcome import Outcome
+from openenv_tasksets.server.pooled_session import Awaited, Finish, PooledSession
 from openenv_tasksets.server.rate_limit import RateExceeded
 from openenv_tasksets.server.session import Session, SessionEnded
 from openenv_tasksets.server.sessions import ServerStopping, Tell
@@ -132,6 +134,42 @@ def answer_at_once(channel: Channel, session: Session, text: str | bytes) -> byt
             return _awaited(session, came_to)
         return encode_json({"type": "observation", "data": came_to.to_wire()})
     except Exception as exc:  # noqa: BLE001 - told, and logged where nobody foresaw it
+        return _told(session, exc)
+
+
+def answer_soon(
+    channel: Channel, session: PooledSession, text: bytes, finish: Finish
+) -> bytes | PooledCall | Coroutine[Any, Any, bytes | None]:
+    """The frame that answers a text frame, or the call that is being made for it, or what is left to await.
+
+    For sessions whose environment's calls run on the pool: a plain reset or step of theirs takes no task.
+
+    Args:
+        channel: The connection.
+        session: Its session.
+        text: The frame.
+        finish: Given what the call came to, for ``answer_finished``.
+
+    Raises:
+        UnicodeDecodeError: The bytes are no text.
+    """
+    call = read_call(text) if session.rate is None and len(text) <= MAX_FRAME_BYTES else None
+    if call is None or channel.rpc_only or channel.visits:
+        return answer(channel, session, text.decode())
+    try:
+        begun = session.step_soon(call.data, finish) if call.type == "step" else session.reset_soon(call.data, finish)
+    except Exception as exc:  # noqa: BLE001 - as above
+        return _told(session, exc)
+    return begun if isinstance(begun, PooledCall) else _awaited(session, begun)
+
+
+def answer_finished(session: Session, came_to: Outcome | Awaited) -> bytes | Coroutine[Any, Any, bytes]:
+    """The frame that tells what a reset or a step came to, or what is left to await for it."""
+    if not isinstance(came_to, Outcome):
+        return _awaited(session, came_to)
+    try:
+        return encode_json({"type": "observation", "data": came_to.to_wire()})
+    except Exception as exc:  # noqa: BLE001 - as above
         return _told(session, exc)
 
 

@@ -62,7 +62,7 @@ class _Served:
     async def call(self, name: Name, payload: Any) -> Outcome | dict[str, Any] | None:
         if name == "make":
             sys.path[:], module, path, arguments = payload
-            kind = EnvironmentType.of(class_at(module, path), arguments)
+            kind = EnvironmentType.of(class_at(module, path), arguments, False)
             with failures(kind.name, "could not be made"):
                 self._runtime = LocalRuntime(kind, kind.make(), None)
             return None

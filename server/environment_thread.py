@@ -8,17 +8,16 @@ import weakref
 from collections.abc import Callable
 from typing import Any, TypeAlias, TypeVar, cast
 
+from openenv_tasksets.server.failure import within
 from openenv_tasksets.server.turns import my_turn
-from openenv_tasksets.server.turnstile import Turnstile
+from openenv_tasksets.server.turnstile import WAKING
 
 Result = TypeVar("Result")
-_Answer: TypeAlias = "asyncio.Future[tuple[Any, BaseException | None]]"
+_Answer: TypeAlias = "asyncio.Future[tuple[Any, Exception | None]]"
 _Call: TypeAlias = tuple[Callable[[], Any], "_Answer | None"]
 
 QUICK_SECONDS = 0.02
 """Who took less for its last call goes before who took more: a little wait would be more to it."""
-
-_turnstile = Turnstile()
 
 
 class EnvironmentThread:
@@ -42,11 +41,21 @@ class EnvironmentThread:
         kind = "environments" if shared else "environment"
         threading.Thread(target=self._run, name=f"{kind} {name}", daemon=True).start()
 
-    async def call(self, function: Callable[[], Result]) -> Result:
+    async def call(self, function: Callable[[], Result], timeout_s: float | None = None) -> Result:
         """Run ``function`` on the thread and give or raise what it does; cancelling leaves it running there.
 
         What is no ``Exception``, such as that of ``exit()``, is raised as a RuntimeError: it is not the server's.
+
+        Args:
+            function: What to run.
+            timeout_s: Seconds to wait, > 0; None waits for ever.
+
+        Raises:
+            TimeExceeded: No answer in time; it goes on running.
         """
+        return await within(self._called(function), timeout_s)
+
+    async def _called(self, function: Callable[[], Result]) -> Result:
         future: _Answer = asyncio.get_running_loop().create_future()
         await my_turn(quick=self._quick)
         self._hand_over((function, future))
@@ -55,7 +64,7 @@ class EnvironmentThread:
         if error is None:
             return cast("Result", result)
         try:
-            raise error if isinstance(error, Exception) else RuntimeError(type(error).__name__) from error
+            raise error
         finally:
             del error  # the traceback refers to this frame
 
@@ -74,7 +83,7 @@ class EnvironmentThread:
         self._unanswered += 1
         if not self._shared and self._unanswered == 1:
             self._held = call
-            _turnstile.enter(self._wake, quick=self._quick)
+            WAKING.enter(self._wake, quick=self._quick)
             return
         # One thread however many call it; or one that is awake, and must hold nobody up while it goes on by itself.
         self._put_held(counted=False)
@@ -96,9 +105,9 @@ class EnvironmentThread:
         while (item := self._calls.get()) is not None:
             (function, future), counted = item
             if counted:
-                _turnstile.picked_up()
+                WAKING.picked_up()
             began = time.perf_counter()
-            result, error = _outcome(function)
+            result, error = outcome_of(function)
             self._quick = time.perf_counter() - began < QUICK_SECONDS
             if future is not None:
                 try:
@@ -109,7 +118,7 @@ class EnvironmentThread:
             # What these hold would live until the next call.
             del item, function, future, result, error
 
-    def _settle(self, future: _Answer, result: Any, error: BaseException | None) -> None:
+    def _settle(self, future: _Answer, result: Any, error: Exception | None) -> None:
         self._unanswered -= 1
         if not future.done():
             future.set_result((result, error))
@@ -128,8 +137,13 @@ def shared_thread(environment: type[Any]) -> EnvironmentThread:
         return _shared_threads[environment]
 
 
-def _outcome(function: Callable[[], Any]) -> tuple[Any, BaseException | None]:
+def outcome_of(function: Callable[..., Any], *arguments: Any) -> tuple[Any, Exception | None]:
+    """What a call gives, or raises, whatever that is: as the exception that its caller is to see."""
     try:
-        return function(), None
-    except BaseException as exc:  # noqa: BLE001 - handed to the caller, whatever it is
+        return function(*arguments), None
+    except Exception as exc:  # noqa: BLE001 - handed to the caller
         return None, exc
+    except BaseException as exc:  # noqa: BLE001 - as above
+        failed = RuntimeError(type(exc).__name__)
+        failed.__cause__ = exc
+        return None, failed

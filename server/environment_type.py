@@ -9,11 +9,12 @@ from typing import Any, Literal, cast
 
 from openenv_tasksets.environment import Accepts, Environment, accepts, method_name
 from openenv_tasksets.loaders.errors import EnvironmentNotFound
+from openenv_tasksets.server.environment_pool import PooledEnvironment
 from openenv_tasksets.server.environment_thread import EnvironmentThread, shared_thread
 from openenv_tasksets.server.tool_actions import RESERVED_NAMES, takes_tool_actions, with_tool_actions
 from openenv_tasksets.server.wire_type import WireType, method_types, wire_type
 
-Blocking = Literal[False, "thread", "process"]
+Blocking = Literal[False, "thread", "pool", "process"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +33,13 @@ class EnvironmentType:
         reset_method: ``reset`` or ``reset_async``.
         step_method: ``step`` or ``step_async``.
         step_options: What step() takes beside the action.
-        blocking: Where its calls run: False is on the event loop, else a thread or a process of its own.
+        blocking: Where its calls run: False is on the event loop, else a thread of its own, any thread of a pool, or
+            a process of its own.
         asynchronous: Whether reset and step are coroutines, which run on the event loop in any case.
         concurrent: Whether several instances may live at once.
         executes_rows: Whether it runs code from the rows.
         thread: Where a blocking instance is made, called and closed: on a thread of its own, or on one for all
-            instances where the class says ``REQUIRES_SINGLE_THREAD_EXECUTOR``.
+            instances where the class says ``REQUIRES_SINGLE_THREAD_EXECUTOR``, or on any of the pool.
         tool_actions: Whether its step() takes OpenEnv's actions to list and to call tools.
         step_tool: The name of the tool that a step() is offered as, or None.
         forwards_tools: False: its tools are known here.
@@ -58,7 +60,7 @@ class EnvironmentType:
     asynchronous: tuple[bool, bool]
     concurrent: bool
     executes_rows: bool
-    thread: Callable[[], EnvironmentThread]
+    thread: Callable[[], EnvironmentThread | PooledEnvironment]
     tool_actions: bool = False
     step_tool: str | None = None
     forwards_tools: bool = False
@@ -73,24 +75,33 @@ class EnvironmentType:
         """Whether every call is a plain one on the event loop, so that nothing is ever waited for."""
         return self.blocking is False and not any(self.asynchronous)
 
+    @property
+    def pooled(self) -> bool:
+        """Whether every call runs on the pool, so that nothing is waited for that needs a task."""
+        return self.blocking == "pool" and not any(self.asynchronous)
+
     @classmethod
-    def of(cls, environment: type[Any], arguments: Mapping[str, Any] | None = None) -> "EnvironmentType":
+    def of(
+        cls, environment: type[Any], arguments: Mapping[str, Any] | None = None, blocking: Blocking | None = None
+    ) -> "EnvironmentType":
         """Read a class.
 
         Args:
             environment: The class.
             arguments: Its constructor's, by name; None is none.
+            blocking: Where its calls run; None is where the class says.
 
         Raises:
-            EnvironmentNotFound: Its ``blocking`` is none of the four values, or it asks for a process of its own and
-                cannot be imported there; or its ``step_tool`` is no name for a tool.
+            EnvironmentNotFound: The ``blocking`` is none of the five values; or it is a process, and the class cannot
+                be imported there; or it is the pool, and the class wants one thread; or its ``step_tool`` is no name
+                for a tool.
         """
         reset, step = method_name(environment, "reset"), method_name(environment, "step")
         action, observation = method_types(environment, step)
         _, reset_observation = method_types(environment, reset)
         _, state = method_types(environment, "state")
         name = environment.__name__
-        blocking = _blocking(environment)
+        blocking = _blocking(environment, blocking)
         asynchronous = tuple(inspect.iscoroutinefunction(getattr(environment, each)) for each in (reset, step))
         step_type = wire_type(observation, f"{name}Observation")
         action_type = wire_type(action, f"{name}Action")
@@ -113,9 +124,7 @@ class EnvironmentType:
             asynchronous=(asynchronous[0], asynchronous[1]),
             concurrent=bool(getattr(environment, "SUPPORTS_CONCURRENT_SESSIONS", True)),
             executes_rows=bool(getattr(environment, "executes_rows", False)),
-            thread=partial(shared_thread, environment)
-            if getattr(environment, "REQUIRES_SINGLE_THREAD_EXECUTOR", False)
-            else partial(EnvironmentThread, name),
+            thread=_thread(environment, blocking),
             tool_actions=tool_actions,
             step_tool=_step_tool(environment),
         )
@@ -150,17 +159,40 @@ def _step_tool(environment: type[Any]) -> str | None:
     )
 
 
-def _blocking(environment: type[Any]) -> Blocking:
-    declared = getattr(environment, "blocking", True)
+def _thread(environment: type[Any], blocking: Blocking) -> Callable[[], EnvironmentThread | PooledEnvironment]:
+    if blocking == "pool":
+        return PooledEnvironment
+    if getattr(environment, "REQUIRES_SINGLE_THREAD_EXECUTOR", False):
+        return partial(shared_thread, environment)
+    return partial(EnvironmentThread, environment.__name__)
+
+
+def _blocking(environment: type[Any], wanted: Blocking | None) -> Blocking:
+    """Where the calls run, as it is wanted, or else as the class says.
+
+    Raises:
+        EnvironmentNotFound: They cannot.
+    """
+    name = environment.__name__
+    declared = getattr(environment, "blocking", True) if wanted is None else wanted
     if declared is False or declared is True:
         return "thread" if declared else False
-    if declared == "thread":
-        return "thread"
-    if declared != "process":
+    if declared not in ("thread", "pool", "process"):
+        has = f"environment {name!r} has" if wanted is None else f"environment {name!r} was given"
         raise EnvironmentNotFound(
-            f"environment {environment.__name__!r} has blocking = {declared!r:.60}; "
-            "expected False, True, 'thread' or 'process'"
+            f"{has} blocking = {declared!r:.60}; expected False, True, 'thread', 'pool' or 'process'"
         )
+    if declared == "pool" and getattr(environment, "REQUIRES_SINGLE_THREAD_EXECUTOR", False):
+        raise EnvironmentNotFound(
+            f"environment {name!r} has REQUIRES_SINGLE_THREAD_EXECUTOR, so it cannot have blocking = 'pool', where any "
+            "thread may call it; take 'thread', which is one thread for all its instances"
+        )
+    if declared == "process":
+        _check_importable(environment)
+    return cast("Blocking", declared)
+
+
+def _check_importable(environment: type[Any]) -> None:
     module, path = environment.__module__, environment.__qualname__
     try:
         found = class_at(module, path)
@@ -171,4 +203,3 @@ def _blocking(environment: type[Any]) -> Blocking:
             f"environment {environment.__name__!r} has blocking = 'process', but {module}:{path} is not where another "
             "process finds it; define the class at the top of a module that can be imported"
         )
-    return "process"

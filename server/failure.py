@@ -60,8 +60,13 @@ async def within(awaitable: Awaitable[Result], timeout_s: float | None) -> Resul
             return await awaitable
     except TimeoutError as exc:
         if limit.expired():
-            raise TimeExceeded(f"the environment did not answer within {timeout_s:.3g} s") from exc
+            raise too_late(timeout_s) from exc
         raise
+
+
+def too_late(timeout_s: float) -> TimeExceeded:
+    """The error of an environment that has had so many seconds."""
+    return TimeExceeded(f"the environment did not answer within {timeout_s:.3g} s")
 
 
 def _cancelled() -> bool:

@@ -21,12 +21,24 @@ from websockets.speedups import apply_mask
 
 from openenv_tasksets.server.access import AccessDenied
 from openenv_tasksets.server.conversation import HARD_LIMIT_BYTES as LIMIT
-from openenv_tasksets.server.conversation import NORMAL, Channel, Refused, answer, answer_at_once, begin
+from openenv_tasksets.server.conversation import (
+    NORMAL,
+    Channel,
+    Refused,
+    answer,
+    answer_at_once,
+    answer_finished,
+    answer_soon,
+    begin,
+)
 from openenv_tasksets.server.eager import run_eagerly
+from openenv_tasksets.server.environment_pool import PooledCall
 from openenv_tasksets.server.gate import Gate
 from openenv_tasksets.server.handshake import refusal, server_protocol
 from openenv_tasksets.server.host import Host
 from openenv_tasksets.server.http_episode import SESSION_HEADER
+from openenv_tasksets.server.outcome import Outcome
+from openenv_tasksets.server.pooled_session import Awaited, PooledSession
 from openenv_tasksets.server.session import Session, new_session_id
 from openenv_tasksets.server.text_frame import text_frame
 
@@ -56,7 +68,7 @@ class EpisodeProtocol(asyncio.Protocol):
         self._channel: Channel | None = None
         self._session: Session | None = None
         self._opening: asyncio.Task[None] | None = None
-        self._answering: asyncio.Task[bytes | None] | None = None
+        self._answering: asyncio.Task[bytes | None] | PooledCall | None = None
         self._waiting: deque[str | bytes] = deque()
         self._buffer = bytearray()
         self._needed = 0
@@ -201,8 +213,11 @@ class EpisodeProtocol(asyncio.Protocol):
         host = channel.host
         broke = self._library.close_rcvd is None and self._library.close_sent is None
         if self._answering is not None and not host.sessions.outlives(session, broke=broke):
-            self._answering.cancel()
-            await asyncio.wait([self._answering])
+            if isinstance(self._answering, PooledCall):
+                cast("PooledSession", session).abandon(self._answering)
+            else:
+                self._answering.cancel()
+                await asyncio.wait([self._answering])
         await host.sessions.leave(session, broke=broke)
 
     # Frames in
@@ -268,6 +283,15 @@ class EpisodeProtocol(asyncio.Protocol):
                 else:
                     self._settle(reply, session, channel)
                 return
+            if is_text and is_next and isinstance(session, PooledSession) and channel is not None:
+                begun = answer_soon(channel, session, payload, self._finish)
+                if isinstance(begun, PooledCall):
+                    self._answering = begun
+                elif isinstance(begun, bytes):
+                    self._send(begun)
+                else:
+                    self._settle(begun, session, channel)
+                return
             message = payload.decode() if is_text else payload
         except UnicodeDecodeError:
             self._library.fail(INVALID_DATA, "a text frame is not UTF-8")
@@ -312,6 +336,19 @@ class EpisodeProtocol(asyncio.Protocol):
         if not self._lost and not task.cancelled():
             self._reply(task.result())
             self._answer_waiting()
+
+    def _finish(self, came_to: Outcome | Awaited) -> None:
+        """A call that was being made on the pool is made."""
+        session, channel = self._session, self._channel
+        assert session is not None and channel is not None  # noqa: S101, PT018 - for the type checker
+        self._answering = None
+        reply = answer_finished(session, came_to)
+        if not isinstance(reply, bytes):
+            self._settle(reply, session, channel)
+        elif not self._lost:
+            self._send(reply)
+            if self._waiting:
+                self._answer_waiting()
 
     def _reply(self, frame: bytes | None) -> None:
         if frame is None:

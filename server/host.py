@@ -17,8 +17,9 @@ from openenv_tasksets.position_counter import PositionCounter
 from openenv_tasksets.server.binding_proof import BindingUnproven
 from openenv_tasksets.server.counts import Counts
 from openenv_tasksets.server.environment_server import EnvironmentServer
-from openenv_tasksets.server.environment_type import EnvironmentType
+from openenv_tasksets.server.environment_type import Blocking, EnvironmentType
 from openenv_tasksets.server.event_log import tell
+from openenv_tasksets.server.pooled_session import PooledSession
 from openenv_tasksets.server.rate_limit import RateLimit
 from openenv_tasksets.server.remote_runtime import EnvironmentKind, RemoteEnvironment, RemoteRuntime, wait_for
 from openenv_tasksets.server.runtime import Runtime, start_runtime
@@ -53,6 +54,9 @@ class HostSettings:
         step_timeout: Seconds that an environment may take to be made, for a reset() or for a step(), > 0; None is
             any time. It cannot interrupt one that is called on the event loop.
         max_rate: Requests of a session in a second, > 0; None is any number.
+        blocking: Where the calls of an environment of this process run, whatever its class says: False is on the event
+            loop, ``"thread"`` a thread of its own, ``"pool"`` any thread of a pool, ``"process"`` a process of its own.
+            None is where the class says.
         allow_unproven: Play with a server that may ignore what the task binds; without it, it has to show that it does
             not.
     """
@@ -68,6 +72,7 @@ class HostSettings:
     grace_seconds: float = 0.0
     step_timeout: float | None = None
     max_rate: float | None = None
+    blocking: Blocking | None = None
     allow_unproven: bool = False
 
 
@@ -129,10 +134,15 @@ class Host:
     ) -> EnvironmentKind:
         declared = self.taskset.environment
         if isinstance(environment, RemoteRuntime):
+            if self.settings.blocking is not None:
+                raise EnvironmentNotFound(
+                    f"environment {self.id!r} is played by a server, which decides where its calls run; "
+                    f"leave blocking = {self.settings.blocking!r} out"
+                )
             return environment.reach(declared, consent)
         if arguments is None:
             arguments = {} if declared.frameworks.openenv is None else declared.frameworks.openenv.arguments
-        kind = EnvironmentType.of(environment, arguments)
+        kind = EnvironmentType.of(environment, arguments, self.settings.blocking)
         consent.check(declared, executes_rows=kind.executes_rows, variables=os.environ)
         return kind
 
@@ -176,9 +186,10 @@ class Host:
         """
 
         rate = self.settings.max_rate
+        kind_of_session = PooledSession if self.kind.pooled else Session
 
         async def make() -> Session:
-            return Session(
+            return kind_of_session(
                 session_id or new_session_id(),
                 await self._start(),
                 self._start,

@@ -1,13 +1,14 @@
-"""One environment in this process: called on the event loop, or on a thread of its own where it blocks."""
+"""One environment in this process: called on the event loop, or on threads where it blocks."""
 
 import asyncio
 import inspect
 import logging
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar, cast
 
 from openenv_tasksets.environment import Environment
 from openenv_tasksets.loaders.errors import EnvironmentFailed, TimeExceeded
+from openenv_tasksets.server.environment_pool import PooledCall, PooledEnvironment, Then
 from openenv_tasksets.server.environment_thread import EnvironmentThread
 from openenv_tasksets.server.environment_type import EnvironmentType
 from openenv_tasksets.server.failure import failures, within
@@ -26,7 +27,9 @@ class LocalRuntime:
 
     __slots__ = ("_decode", "_environment", "_in_reset", "_in_step", "_kind", "_reset", "_step", "_stuck", "_thread")
 
-    def __init__(self, kind: EnvironmentType, environment: Environment, thread: EnvironmentThread | None) -> None:
+    def __init__(
+        self, kind: EnvironmentType, environment: Environment, thread: EnvironmentThread | PooledEnvironment | None
+    ) -> None:
         self._kind = kind
         self._decode = kind.action.decode
         self._environment = environment
@@ -39,7 +42,7 @@ class LocalRuntime:
 
     @classmethod
     async def start(cls, kind: EnvironmentType, timeout_s: float | None = None) -> "LocalRuntime":
-        """Make an instance; a blocking environment is made, called and closed on one thread of its own.
+        """Make an instance; a blocking environment is made, called and closed where its class says.
 
         Raises:
             EnvironmentFailed: Its constructor raised.
@@ -52,7 +55,7 @@ class LocalRuntime:
         made: list[Environment] = []
         try:
             with failures(kind.name, "could not be made"):
-                await within(thread.call(lambda: made.append(kind.make())), timeout_s)
+                await thread.call(lambda: made.append(kind.make()), timeout_s)
         except BaseException:
             # It may still be being made.
             thread.stop(lambda: made[0].close() if made else None)
@@ -99,6 +102,26 @@ class LocalRuntime:
             self._in_step.convert(exc)
             raise
 
+    def reset_soon(self, arguments: Mapping[str, Any], then: Then, timeout_s: float | None = None) -> PooledCall:
+        """Begin an episode, of an environment that is ``pooled``."""
+        return self._pooled.call_soon(self._whole_reset, arguments, then, timeout_s)
+
+    def step_soon(self, action: Mapping[str, Any], then: Then, timeout_s: float | None = None) -> PooledCall:
+        """Take one action, of an environment that is ``pooled``."""
+        return self._pooled.call_soon(self._whole_step, action, then, timeout_s)
+
+    async def failed(self, error: Exception, *, in_reset: bool) -> NoReturn:
+        """Raise what an error of ``reset_soon`` or ``step_soon`` is to its caller."""
+        if isinstance(error, TimeExceeded):
+            self._stuck = True
+        (self._in_reset if in_reset else self._in_step).convert(error)
+        raise error
+
+    def abandon(self, call: PooledCall) -> None:
+        """Leave a call to itself; only close() may follow."""
+        call.drop()
+        self._stuck = True
+
     async def state(self, timeout_s: float | None = None) -> dict[str, Any]:
         """The environment's state."""
         with failures(self._kind.name, "failed in state"):
@@ -123,6 +146,16 @@ class LocalRuntime:
             if self._thread is not None:
                 self._thread.stop()
 
+    @property
+    def _pooled(self) -> PooledEnvironment:
+        return cast("PooledEnvironment", self._thread)
+
+    def _whole_reset(self, arguments: Mapping[str, Any]) -> Outcome:
+        return Outcome.of(self._reset(**arguments))
+
+    def _whole_step(self, action: Mapping[str, Any]) -> Outcome:
+        return Outcome.of(self._step(self._decode(action)))
+
     def _state(self) -> dict[str, Any]:
         state = getattr(self._environment, "state", None)
         return {} if state is None else fields_of(state)
@@ -130,7 +163,7 @@ class LocalRuntime:
     async def _on_thread(self, call: Callable[[], Result], timeout_s: float | None) -> Result:
         assert self._thread is not None  # noqa: S101 - for the type checker
         try:
-            return await within(self._thread.call(call), timeout_s)
+            return await self._thread.call(call, timeout_s)
         except (TimeExceeded, asyncio.CancelledError):
             self._stuck = True
             raise

@@ -164,6 +164,7 @@ class RemoteEnvironment:
     accepted: Accepts = field(default=_TAKES_ANYTHING, init=False)
     executes_rows: bool = field(default=False, init=False)
     inline: bool = field(default=False, init=False)
+    pooled: bool = field(default=False, init=False)
     concurrent: bool = field(default=True, init=False)
     step_tool: str | None = field(default=None, init=False)
 

@@ -1,9 +1,10 @@
 """Where one session's environment runs: the seam between sessions and what plays them."""
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 from openenv_tasksets.loaders.errors import EnvironmentFailed
+from openenv_tasksets.server.environment_pool import PooledCall, Then
 from openenv_tasksets.server.environment_type import EnvironmentType
 from openenv_tasksets.server.outcome import Outcome
 
@@ -114,6 +115,26 @@ class InlineRuntime(Runtime, Protocol):
 
     def step_at_once(self, action: Mapping[str, Any]) -> Outcome:
         """As ``step``."""
+        ...
+
+
+class PooledRuntime(Runtime, Protocol):
+    """A runtime that tells what its environment came to: for one whose every call runs on the pool of threads."""
+
+    def reset_soon(self, arguments: Mapping[str, Any], then: Then, timeout_s: float | None = None) -> PooledCall:
+        """As ``reset``; ``then`` is told an ``Outcome``, or what ``failed`` is to make an error of."""
+        ...
+
+    def step_soon(self, action: Mapping[str, Any], then: Then, timeout_s: float | None = None) -> PooledCall:
+        """As ``step``, likewise."""
+        ...
+
+    async def failed(self, error: Exception, *, in_reset: bool) -> NoReturn:
+        """Raise as ``reset`` or ``step`` would."""
+        ...
+
+    def abandon(self, call: PooledCall) -> None:
+        """Leave a call to itself, of which nobody is told then; only close() may follow."""
         ...
 
 

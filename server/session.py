@@ -176,7 +176,7 @@ class Session:
         runtime = self._runtime
         if runtime is None or runtime.gone:
             runtime = await self._running()
-        seconds = _least(self._limits.episode_seconds, self._call_seconds)
+        seconds = least(self._limits.episode_seconds, self._call_seconds)
         return self._began(episode, await self._answered(runtime.reset(episode.arguments, seconds)), asked_at)
 
     def _leave_for(self, episode: Episode) -> None:
@@ -218,7 +218,7 @@ class Session:
         """
         async with self._turn:
             self._check_open()
-            seconds = _least(self._call_seconds, timeout_s)
+            seconds = least(self._call_seconds, timeout_s)
             if "type" in action and asks_for_tools(action):
                 return await self._answered((await self._running()).step(action, seconds, options))
             self._lifecycle.check_step()
@@ -229,7 +229,7 @@ class Session:
                 outcome = msgspec.structs.replace(self._last, reward=None, done=False, taken=False)
             else:
                 runtime = self._runtime or await self._running()
-                outcome = await self._answered(runtime.step(action, _least(left, seconds), options))
+                outcome = await self._answered(runtime.step(action, least(left, seconds), options))
             return self._kept(self._stepped(outcome, asked_at))
 
     def step_at_once(self, action: Mapping[str, Any]) -> Outcome | Coroutine[Any, Any, Outcome]:
@@ -282,7 +282,7 @@ class Session:
                 outcome = Outcome({}, None, False, taken=False)
             else:
                 runtime = cast("ToolRuntime", await self._running())
-                outcome = await self._answered(runtime.ask_tools(request, _least(left, self._call_seconds)))
+                outcome = await self._answered(runtime.ask_tools(request, least(left, self._call_seconds)))
             return self._stepped(outcome, asked_at) if in_episode else outcome
 
     async def act(
@@ -296,7 +296,7 @@ class Session:
         async with self._turn:
             self._check_open()
             runtime = await self._running()
-            return await self._answered(runtime.step(action, _least(self._call_seconds, timeout_s), options))
+            return await self._answered(runtime.step(action, least(self._call_seconds, timeout_s), options))
 
     async def state(self) -> dict[str, Any]:
         """The environment's state and, above it, what the trainer may know of the task.
@@ -394,7 +394,8 @@ class Session:
         raise exc
 
 
-def _least(one: float | None, other: float | None) -> float | None:
+def least(one: float | None, other: float | None) -> float | None:
+    """The shorter of two times; None is any."""
     if one is None or other is None:
         return other if one is None else one
     return min(one, other)

@@ -51,3 +51,7 @@ class Turnstile:
                 woken = False
             if not woken:
                 self._free.append(None)
+
+
+WAKING = Turnstile()
+"""That of this process: all its threads compete for one interpreter."""

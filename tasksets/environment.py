@@ -17,8 +17,9 @@ class Environment(Protocol):
 
     - ``blocking`` (default True): where its code runs. False promises that no call waits or computes for long, so
       that all may be made on the server's event loop. ``"thread"``, which is what True means, is a thread of its own:
-      for code that waits. ``"process"`` is a process of its own: for code that computes, or that can take its process
-      down; the class must be importable by its module and name.
+      for code that waits. ``"pool"`` is for the same, where it does not matter which thread makes a call: any of some
+      threads that all sessions share. ``"process"`` is a process of its own: for code that computes, or that can take
+      its process down; the class must be importable by its module and name.
     - ``step_tool`` (default None): the name of the one tool that agents are offered over MCP. Its arguments are the
       fields of the action, and calling it is a step(). OpenEnv's ``MCPEnvironment`` has tools of its own.
     - ``executes_rows`` (default False): True says that it runs code from the rows; the user's consent is asked.

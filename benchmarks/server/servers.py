@@ -47,13 +47,13 @@ def serve_openenv(taskset: Any, loop: str = "asyncio", http: str = "h11") -> Non
         )
 
 
-def serve_ours(taskset: Any, environment: type[Any], transport: Any = "fast") -> None:
+def serve_ours(taskset: Any, environment: type[Any], transport: Any = "fast", blocking: Any = None) -> None:
     """Our server, as the command serves."""
     from openenv_tasksets.server.app import create_app
     from openenv_tasksets.server.host import Host, HostSettings
     from openenv_tasksets.server.serve import serve
 
-    app = create_app([Host(taskset, environment, settings=HostSettings(max_sessions=SESSIONS))])
+    app = create_app([Host(taskset, environment, settings=HostSettings(max_sessions=SESSIONS, blocking=blocking))])
     serve(
         app,
         host="127.0.0.1",
@@ -61,11 +61,6 @@ def serve_ours(taskset: Any, environment: type[Any], transport: Any = "fast") ->
         on_ready=lambda url: print(urlsplit(url).port, flush=True),
         transport=transport,
     )
-
-
-def inline(environment: type[Any]) -> type[Any]:
-    """The environment, which says that it does not block."""
-    return type(environment.__name__, (environment,), {"blocking": False})
 
 
 def serve_canned() -> None:
@@ -169,9 +164,13 @@ SERVERS: dict[str, tuple[str, Callable[[str | None, int], None]]] = {
         "ours, the same environment in a thread",
         lambda folder, times: serve_ours(tasks(folder, times), openenv_sums()[0]),
     ),
+    "pool": (
+        "ours, the same environment in the pool",
+        lambda folder, times: serve_ours(tasks(folder, times), openenv_sums()[0], blocking="pool"),
+    ),
     "inline": (
         "ours, the same environment, not blocking",
-        lambda folder, times: serve_ours(tasks(folder, times), inline(openenv_sums()[0])),
+        lambda folder, times: serve_ours(tasks(folder, times), openenv_sums()[0], blocking=False),
     ),
     "asgi": (
         "ours, plain environment, plain transport",

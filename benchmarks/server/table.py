@@ -29,7 +29,7 @@ TARGETS = (
     Target("asgi", "64: episodes/s", 6, False),
     Target("ours", "64: episodes/s", 12, False),
     Target("inline", "64: episodes/s", 6, False),
-    Target("thread", "64: episodes/s", 5, False),
+    Target("pool", "64: episodes/s", 5, False),
     Target("ours", "64: p99 ms", 6, True),
     Target("ours", "256: p99 ms", 12, True),
     Target("ours", "http/s", 7, False),

@@ -21,6 +21,7 @@ from openenv_tasksets.cli.serve_options import (
     Address,
     AllowOrigin,
     AllowRemote,
+    Blocking,
     DrainSeconds,
     Environments,
     GraceSeconds,
@@ -76,6 +77,7 @@ def serve(
     session_timeout: SessionTimeout = 1800.0,
     grace_seconds: GraceSeconds = 0.0,
     step_timeout: StepTimeout = 0.0,
+    blocking: Blocking = None,
     drain_seconds: DrainSeconds = 20.0,
     max_rate: MaxRate = 0.0,
     max_connections: MaxConnections = 4096,
@@ -129,6 +131,7 @@ def serve(
         step_timeout=step_timeout or None,
         max_rate=max_rate or None,
         allow_unproven=allow_unproven,
+        blocking=False if blocking == "inline" else blocking,
     )
     choice = read_choice(
         runtime,

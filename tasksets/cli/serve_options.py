@@ -96,6 +96,17 @@ StepTimeout = Annotated[
         "One that says it does not block cannot be interrupted."
     ),
 ]
+Blocking = Annotated[
+    Literal["inline", "thread", "pool", "process"] | None,
+    typer.Option(
+        help="Where the environments' calls run, whatever their classes say. inline: on the event loop; fastest, and "
+        "right only where no call waits or computes for long. thread: each session on a thread of its own. pool: on "
+        "any of some threads, which costs little more than inline and right where it does not matter what thread "
+        "calls. process: each session in a process of its own, for what computes for long or may crash. Default: as "
+        "the class says, or else thread.",
+        show_default=False,
+    ),
+]
 Transport = Annotated[
     Literal["fast", "plain"],
     typer.Option(help="How WebSockets are served: straight from the sessions, or through ASGI."),

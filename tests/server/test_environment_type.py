@@ -3,6 +3,7 @@
 import pytest
 from pydantic import BaseModel
 
+from openenv_tasksets.loaders.errors import EnvironmentNotFound
 from openenv_tasksets.server.environment_type import EnvironmentType
 
 
@@ -44,6 +45,25 @@ def test_a_class_says_what_it_is():
 
     kind = EnvironmentType.of(Said)
     assert (kind.blocking, kind.concurrent, kind.executes_rows) == (False, False, True)
+
+
+@pytest.mark.parametrize(("blocking", "is_said"), [(False, False), (True, "thread"), ("pool", "pool")])
+def test_where_it_runs_is_said_by_the_class_or_by_who_runs_it(blocking, is_said):
+    said = EnvironmentType.of(type("Said", (Plain,), {"blocking": blocking}))
+    told = EnvironmentType.of(type("Said", (Plain,), {"blocking": "process"}), blocking=blocking)
+    assert said.blocking == told.blocking == is_said
+    assert said.pooled is told.pooled is (is_said == "pool")
+
+
+def test_what_is_no_place_to_run_is_refused():
+    with pytest.raises(EnvironmentNotFound, match=r"environment 'Plain' was given blocking = 'inline'; expected False"):
+        EnvironmentType.of(Plain, blocking="inline")
+
+
+def test_an_environment_that_wants_one_thread_for_all_cannot_have_any_of_a_pool():
+    single = type("Single", (Plain,), {"REQUIRES_SINGLE_THREAD_EXECUTOR": True})
+    with pytest.raises(EnvironmentNotFound, match="'Single' has REQUIRES_SINGLE_THREAD_EXECUTOR.*take 'thread'"):
+        EnvironmentType.of(single, blocking="pool")
 
 
 def test_arguments_go_to_the_constructor():

@@ -40,6 +40,10 @@ class Slow(Quiz):
         return super().step(action)
 
 
+class Pooled(Slow):
+    blocking = "pool"
+
+
 @pytest.fixture(scope="module", params=["fast", "plain"])
 def transport(request):
     return request.param
@@ -49,7 +53,9 @@ def transport(request):
 def hosts(make_taskset):
     taskset = make_taskset([{"question": "q0"}], {"reset": {"question": "question"}, "visible": ["question"]})
     slow = make_taskset([{"question": "q0"}], {"reset": {"question": "question"}}, id="slow")
-    return [Host(taskset, Quiz), Host(slow, Slow, settings=HostSettings(max_sessions=8))]
+    pooled = make_taskset([{"question": "q0"}], {"reset": {"question": "question"}}, id="pooled")
+    settings = HostSettings(max_sessions=8)
+    return [Host(taskset, Quiz), Host(slow, Slow, settings=settings), Host(pooled, Pooled, settings=settings)]
 
 
 @pytest.fixture(scope="module")
@@ -345,8 +351,9 @@ def test_a_client_that_does_not_read_is_not_answered_without_end(url):
         assert raw.asks_state()
 
 
-def test_frames_that_come_during_a_step_wait_for_it(url):
-    with Raw(url, "/slow/ws") as raw:
+@pytest.mark.parametrize("which", ["slow", "pooled"])
+def test_frames_that_come_during_a_step_wait_for_it(url, which):
+    with Raw(url, f"/{which}/ws") as raw:
         raw.send(TEXT, RESET)
         raw.frame()
         steps = [b'{"type":"step","data":{"seconds":0.2,"answer":"x"}}']

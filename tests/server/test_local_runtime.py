@@ -44,6 +44,10 @@ class Inline(Recorder):
     blocking = False
 
 
+class Pooled(Recorder):
+    blocking = "pool"
+
+
 class Coroutines(Recorder):
     async def reset(self, **arguments):
         return Recorder.reset(self, **arguments)
@@ -51,6 +55,9 @@ class Coroutines(Recorder):
     async def step(self, action):
         await asyncio.sleep(0)
         return Recorder.step(self, action)
+
+
+blocking = pytest.mark.parametrize("base", [Recorder, Pooled])
 
 
 async def play(environment):
@@ -85,6 +92,14 @@ async def no_threads():
     raise AssertionError(f"threads are left: {environment_threads()}")
 
 
+async def eventually(holds):
+    for _ in range(500):
+        if holds():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it never came true")
+
+
 async def test_a_blocking_environment_lives_on_one_thread_of_its_own():
     calls = await play(Recorder)
     assert [what for what, _ in calls] == ["made", "reset", "step", "state", "closed"]
@@ -92,6 +107,13 @@ async def test_a_blocking_environment_lives_on_one_thread_of_its_own():
     assert len(threads) == 1
     assert threading.get_ident() not in threads
     await no_threads()
+
+
+async def test_an_environment_of_the_pool_is_called_on_its_threads():
+    calls = await play(Pooled)
+    assert [what for what, _ in calls] == ["made", "reset", "step", "state", "closed"]
+    assert threading.get_ident() not in {thread for _, thread in calls}
+    assert not environment_threads()
 
 
 async def test_an_environment_that_does_not_block_is_called_in_place():
@@ -107,7 +129,7 @@ async def test_coroutines_run_on_the_event_loop():
     assert calls["made"] == calls["state"] == calls["closed"] != threading.get_ident()
 
 
-@pytest.mark.parametrize("environment", [Recorder, Inline, Coroutines])
+@pytest.mark.parametrize("environment", [Recorder, Pooled, Inline, Coroutines])
 async def test_answers_are_outcomes_and_the_state_is_whole(environment):
     runtime = await start_runtime(EnvironmentType.of(environment, {"calls": []}))
     try:
@@ -119,10 +141,11 @@ async def test_answers_are_outcomes_and_the_state_is_whole(environment):
         await runtime.close()
 
 
-async def test_blocking_environments_run_side_by_side():
+@blocking
+async def test_blocking_environments_run_side_by_side(base):
     meeting = threading.Barrier(2, timeout=30)
 
-    class Meets(Recorder):
+    class Meets(base):
         def reset(self):
             meeting.wait()
             return {}
@@ -155,7 +178,7 @@ def failing(where, exception, base):
     return type("Failing", (base,), members)
 
 
-@pytest.mark.parametrize("base", [Recorder, Inline, Coroutines])
+@pytest.mark.parametrize("base", [Recorder, Pooled, Inline, Coroutines])
 @pytest.mark.parametrize(
     ("where", "what"),
     [
@@ -184,7 +207,7 @@ async def test_an_exception_becomes_environment_failed_without_its_text(base, wh
     await no_threads()
 
 
-@pytest.mark.parametrize("base", [Recorder, Inline, Coroutines])
+@pytest.mark.parametrize("base", [Recorder, Pooled, Inline, Coroutines])
 @pytest.mark.parametrize(
     "exception", [StopIteration(CANARY), SystemExit(1), asyncio.CancelledError(), TimeoutError(CANARY)], ids=repr
 )
@@ -197,9 +220,10 @@ async def test_exceptions_that_mean_something_to_python_are_failures_like_others
     await no_threads()
 
 
-async def test_errors_of_this_library_keep_their_type():
+@blocking
+async def test_errors_of_this_library_keep_their_type(base):
     error = RowError("odd", split="train", row=1, column=None, location="rows in memory, row 1")
-    runtime = await start_runtime(EnvironmentType.of(failing("step", error, Recorder), {"calls": []}))
+    runtime = await start_runtime(EnvironmentType.of(failing("step", error, base), {"calls": []}))
     with pytest.raises(RowError, match="odd"):
         await runtime.step({})
     await runtime.close()
@@ -215,12 +239,13 @@ async def test_what_is_no_observation_is_a_failure():
         await runtime.step({})
 
 
-async def test_an_action_is_decoded_before_the_environment_is_called():
+@blocking
+async def test_an_action_is_decoded_before_the_environment_is_called(base):
     @dataclass
     class Move:
         to: int
 
-    class Moves(Recorder):
+    class Moves(base):
         def step(self, action: Move):
             return {"to": action.to}
 
@@ -238,10 +263,11 @@ async def test_an_environment_without_state_has_an_empty_one():
     assert await (await start_runtime(EnvironmentType.of(Stateless, {"calls": []}))).state() == {}
 
 
-async def test_a_stuck_environment_is_left_behind_and_closes_itself_if_it_ever_answers():
+@blocking
+async def test_a_stuck_environment_is_left_behind_and_closes_itself_if_it_ever_answers(base):
     let_go = threading.Event()
 
-    class Stuck(Recorder):
+    class Stuck(base):
         def step(self, action):
             let_go.wait(30)
             return super().step(action)
@@ -254,7 +280,7 @@ async def test_a_stuck_environment_is_left_behind_and_closes_itself_if_it_ever_a
     assert [what for what, _ in calls] == ["made"]
     let_go.set()
     await no_threads()
-    assert [what for what, _ in calls] == ["made", "step", "closed"]
+    await eventually(lambda: [what for what, _ in calls] == ["made", "step", "closed"])
 
 
 async def test_a_coroutine_that_takes_too_long_is_cancelled_and_closed():
@@ -274,8 +300,9 @@ async def test_a_coroutine_that_takes_too_long_is_cancelled_and_closed():
     await no_threads()
 
 
-async def test_an_environment_that_fails_to_close_is_logged_without_its_text(caplog):
-    runtime = await start_runtime(EnvironmentType.of(failing("close", ValueError(CANARY), Recorder), {"calls": []}))
+@blocking
+async def test_an_environment_that_fails_to_close_is_logged_without_its_text(base, caplog):
+    runtime = await start_runtime(EnvironmentType.of(failing("close", ValueError(CANARY), base), {"calls": []}))
     await runtime.close()
     await no_threads()
     assert (
@@ -285,10 +312,11 @@ async def test_an_environment_that_fails_to_close_is_logged_without_its_text(cap
     assert CANARY not in caplog.text
 
 
-async def test_a_cancelled_caller_stops_waiting_and_leaves_no_thread():
+@blocking
+async def test_a_cancelled_caller_stops_waiting_and_leaves_no_thread(base):
     let_go, begun = threading.Event(), threading.Event()
 
-    class Slow(Recorder):
+    class Slow(base):
         def reset(self, **arguments):
             begun.set()
             let_go.wait(30)
@@ -304,13 +332,14 @@ async def test_a_cancelled_caller_stops_waiting_and_leaves_no_thread():
     await asyncio.wait_for(runtime.close(), CLOSE_SECONDS / 2)
     let_go.set()
     await no_threads()
-    assert [what for what, _ in calls] == ["made", "closed"]
+    await eventually(lambda: [what for what, _ in calls] == ["made", "closed"])
 
 
-async def test_a_close_that_hangs_is_not_waited_for(caplog):
+@blocking
+async def test_a_close_that_hangs_is_not_waited_for(base, caplog):
     let_go = threading.Event()
 
-    class Clings(Recorder):
+    class Clings(base):
         def close(self):
             let_go.wait(30)
 

@@ -189,5 +189,5 @@ async def test_a_class_that_another_process_cannot_find_is_refused_at_once():
 
 @pytest.mark.parametrize("blocking", ["threads", None, 1])
 def test_another_way_to_block_is_refused(blocking):
-    with pytest.raises(EnvironmentNotFound, match="expected False, True, 'thread' or 'process'"):
+    with pytest.raises(EnvironmentNotFound, match="expected False, True, 'thread', 'pool' or 'process'"):
         EnvironmentType.of(type("Odd", (Apart,), {"blocking": blocking}))

@@ -24,7 +24,11 @@ class Slow(Quiz):
     blocking = "thread"
 
 
-@pytest.fixture(params=[Quiz, Slow], ids=["on the loop", "on a thread"])
+class Pooled(Quiz):
+    blocking = "pool"
+
+
+@pytest.fixture(params=[Quiz, Slow, Pooled], ids=["on the loop", "on a thread", "on the pool"])
 def make_host(request, make_taskset):
     def make(**settings):
         return Host(make_taskset(rows(50), TASK), request.param, settings=HostSettings(**settings))

@@ -1,5 +1,6 @@
 """A session's episodes: which calls are allowed, what a limit does, and what stays when something fails."""
 
+import asyncio
 import threading
 from functools import partial
 
@@ -8,8 +9,10 @@ import pytest
 from openenv_tasksets.declaration import Limits
 from openenv_tasksets.episode import Episode
 from openenv_tasksets.loaders.errors import EnvironmentFailed, PolicyError, ResetNeeded, SelectionError, TimeExceeded
+from openenv_tasksets.server.environment_pool import PooledCall
 from openenv_tasksets.server.environment_type import EnvironmentType
 from openenv_tasksets.server.outcome import Outcome
+from openenv_tasksets.server.pooled_session import PooledSession
 from openenv_tasksets.server.runtime import start_runtime
 from openenv_tasksets.server.session import Session, SessionEnded
 from openenv_tasksets.task import Hidden, Task
@@ -96,6 +99,27 @@ class AtOnce:
         return await outcome_of(self._session.step_at_once(action))
 
 
+class Soon:
+    """A session of the pool whose calls are told instead of awaited."""
+
+    def __init__(self, session):
+        self._session = session
+
+    def __getattr__(self, name):
+        return getattr(self._session, name)
+
+    async def reset(self, request):
+        return await self._told(self._session.reset_soon, request)
+
+    async def step(self, action):
+        return await self._told(self._session.step_soon, action)
+
+    async def _told(self, begin, request):
+        told = asyncio.get_running_loop().create_future()
+        begun = begin(request, told.set_result)
+        return await outcome_of(await told if isinstance(begun, PooledCall) else begun)
+
+
 async def outcome_of(found):
     return found if isinstance(found, Outcome) else await found
 
@@ -108,18 +132,27 @@ def select_at_once(request):
     raise AssertionError("it waits")
 
 
-WAYS = {"in turn": select, "at once": select_at_once, "at once, once the row is read": select}
+WAYS = {
+    "in turn": select,
+    "at once": select_at_once,
+    "at once, once the row is read": select,
+    "in the pool": select_at_once,
+    "in the pool, once the row is read": select,
+}
 
 
 @pytest.fixture(params=WAYS)
 def open_session(clock, request):
     async def make(environment=Quiz, **limits):
-        kind = EnvironmentType.of(environment)
+        pooled = request.param.startswith("in the pool")
+        kind = EnvironmentType.of(environment, blocking="pool" if pooled else None)
         start = partial(start_runtime, kind)
         inline = kind.inline and request.param != "in turn"
-        session = Session(
+        session = (PooledSession if pooled else Session)(
             "an-id", await start(), start, WAYS[request.param], Limits(**limits), inline=inline, clock=clock
         )
+        if pooled:
+            return Soon(session)
         return session if request.param == "in turn" else AtOnce(session)
 
     return make

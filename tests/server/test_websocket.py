@@ -62,9 +62,18 @@ def refusal(url):
     return error, caught.value.rcvd.code
 
 
+class Pooled(Quiz):
+    blocking = "pool"
+
+
+@pytest.fixture(params=[Quiz, Pooled], ids=["on a thread", "on the pool"])
+def environment(request):
+    return request.param
+
+
 @pytest.fixture
-def host(make_taskset):
-    return Host(make_taskset(ROWS, TASK), Quiz, settings=HostSettings(max_sessions=60))
+def host(environment, make_taskset):
+    return Host(make_taskset(ROWS, TASK), environment, settings=HostSettings(max_sessions=60))
 
 
 @pytest.fixture(params=["fast", "plain"])
@@ -78,8 +87,8 @@ def url(host, serve, transport):
         yield url.replace("http", "ws") + "/ws"
 
 
-def test_beyond_its_capacity_a_server_asks_to_come_back_later(make_taskset, serve, transport):
-    host = Host(make_taskset(ROWS, TASK), Quiz, settings=HostSettings(max_sessions=1))
+def test_beyond_its_capacity_a_server_asks_to_come_back_later(environment, make_taskset, serve, transport):
+    host = Host(make_taskset(ROWS, TASK), environment, settings=HostSettings(max_sessions=1))
     with serve(create_app([host]), transport) as url:
         url = url.replace("http", "ws") + "/ws"
         with connect(url) as first:
@@ -101,12 +110,18 @@ def test_beyond_its_capacity_a_server_asks_to_come_back_later(make_taskset, serv
             assert ask(second, "reset")["type"] == "observation"
 
 
-def test_an_environment_that_cannot_be_made_is_told_without_its_reason(make_taskset, serve, transport, caplog):
-    host = Host(make_taskset(ROWS, TASK), Quiz, arguments={"fail": True})
+def test_an_environment_that_cannot_be_made_is_told_without_its_reason(
+    environment, make_taskset, serve, transport, caplog
+):
+    host = Host(make_taskset(ROWS, TASK), environment, arguments={"fail": True})
     with serve(create_app([host]), transport) as url:
         error, code = refusal(url.replace("http", "ws") + "/ws")
-    assert (error["type"], error["data"]["code"], error["data"]["factory_name"]) == ("error", "FACTORY_ERROR", "Quiz")
-    assert error["data"]["message"] == "environment 'Quiz' could not be made: ValueError"
+    assert (error["type"], error["data"]["code"], error["data"]["factory_name"]) == (
+        "error",
+        "FACTORY_ERROR",
+        environment.__name__,
+    )
+    assert error["data"]["message"] == f"environment {environment.__name__!r} could not be made: ValueError"
     assert error["data"]["error_id"] in caplog.text
     assert "c4n4ry" not in json.dumps(error) + caplog.text
     assert (code, host.active_sessions) == (1000, 0)
@@ -119,8 +134,8 @@ def test_a_session_cannot_be_taken_over(url, host):
 
 
 @pytest.mark.parametrize("leave", ["close frame", "closing handshake", "cut"])
-def test_a_client_that_goes_frees_its_slot_and_its_environment(url, host, leave):
-    closed = Quiz.closed
+def test_a_client_that_goes_frees_its_slot_and_its_environment(environment, url, host, leave):
+    closed = environment.closed
     with connect(url) as websocket:
         ask(websocket, "reset", {"index": 0})
         assert host.active_sessions == 1
@@ -132,21 +147,21 @@ def test_a_client_that_goes_frees_its_slot_and_its_environment(url, host, leave)
         elif leave == "cut":
             websocket.socket.shutdown(socket.SHUT_RDWR)
     assert eventually(lambda: host.active_sessions == 0)
-    assert Quiz.closed == closed + 1
+    assert environment.closed == closed + 1
 
 
-def test_a_client_that_vanishes_in_mid_step_frees_its_slot_at_once(url, host):
+def test_a_client_that_vanishes_in_mid_step_frees_its_slot_at_once(environment, url, host):
     action_began.clear(), let_go.clear()
-    closed = Quiz.closed
+    closed = environment.closed
     with connect(url) as websocket:
         ask(websocket, "reset", {"index": 0})
         websocket.send('{"type":"step","data":{"wait":true}}')
         assert action_began.wait(30)
         websocket.socket.shutdown(socket.SHUT_RDWR)
         assert eventually(lambda: host.active_sessions == 0)
-    assert Quiz.closed == closed
+    assert environment.closed == closed
     let_go.set()
-    assert eventually(lambda: Quiz.closed == closed + 1)
+    assert eventually(lambda: environment.closed == closed + 1)
 
 
 def test_one_blocking_step_holds_up_nobody_else(url):
@@ -196,21 +211,21 @@ def test_frames_up_to_sixteen_mebibytes_are_taken(url):
         assert ask(websocket, "step", {"answer": "x" * (15 << 20)})["data"]["reward"] == 0.0
 
 
-def test_a_stopping_server_closes_its_environments(host, serve, transport):
-    closed = Quiz.closed
+def test_a_stopping_server_closes_its_environments(environment, host, serve, transport):
+    closed = environment.closed
     with contextlib.ExitStack() as clients:
         with serve(create_app([host]), transport) as url:
             websocket = clients.enter_context(connect(url.replace("http", "ws") + "/ws"))
             ask(websocket, "reset", {"index": 0})
         assert eventually(lambda: host.active_sessions == 0)
-        assert Quiz.closed == closed + 1
+        assert environment.closed == closed + 1
         with pytest.raises(ConnectionClosed):
             websocket.recv(timeout=30)
 
 
-def test_an_idle_session_is_told_and_its_connection_closed(make_taskset, serve, transport):
-    host = Host(make_taskset(ROWS, TASK), Quiz, settings=HostSettings(session_timeout=0.3))
-    closed = Quiz.closed
+def test_an_idle_session_is_told_and_its_connection_closed(environment, make_taskset, serve, transport):
+    host = Host(make_taskset(ROWS, TASK), environment, settings=HostSettings(session_timeout=0.3))
+    closed = environment.closed
     with serve(create_app([host]), transport) as url, connect(url.replace("http", "ws") + "/ws") as websocket:
         ask(websocket, "reset", {"index": 0})
         data = json.loads(websocket.recv(timeout=30))["data"]
@@ -219,7 +234,7 @@ def test_an_idle_session_is_told_and_its_connection_closed(make_taskset, serve, 
             websocket.recv(timeout=30)
         assert caught.value.rcvd.code == 1001
         assert eventually(lambda: host.active_sessions == 0)
-        assert Quiz.closed == closed + 1
+        assert environment.closed == closed + 1
 
 
 def cut(websocket):
@@ -230,8 +245,10 @@ def session_of(websocket):
     return websocket.response.headers["x-session-id"]
 
 
-def test_a_session_whose_connection_broke_is_taken_up_again_within_the_grace_period(make_taskset, serve, transport):
-    host = Host(make_taskset(ROWS, TASK), Quiz, settings=HostSettings(max_sessions=1, grace_seconds=30))
+def test_a_session_whose_connection_broke_is_taken_up_again_within_the_grace_period(
+    environment, make_taskset, serve, transport
+):
+    host = Host(make_taskset(ROWS, TASK), environment, settings=HostSettings(max_sessions=1, grace_seconds=30))
     with serve(create_app([host]), transport) as url:
         url = url.replace("http", "ws") + "/ws"
         with connect(url) as websocket:
@@ -254,9 +271,9 @@ def attached(host):
     return any(place.holder is not None for place in host.sessions._places.values())
 
 
-def test_a_step_goes_on_while_its_connection_is_gone_and_counts(make_taskset, serve, transport):
+def test_a_step_goes_on_while_its_connection_is_gone_and_counts(environment, make_taskset, serve, transport):
     action_began.clear(), let_go.clear()
-    host = Host(make_taskset(ROWS, TASK), Quiz, settings=HostSettings(grace_seconds=30))
+    host = Host(make_taskset(ROWS, TASK), environment, settings=HostSettings(grace_seconds=30))
     with serve(create_app([host]), transport) as url:
         url = url.replace("http", "ws") + "/ws"
         with connect(url) as websocket:
@@ -272,8 +289,8 @@ def test_a_step_goes_on_while_its_connection_is_gone_and_counts(make_taskset, se
             assert ask(again, "step", {"answer": "a7"})["data"]["code"] == "RESET_NEEDED"
 
 
-def test_after_the_grace_period_the_slot_is_free_and_the_episode_gone(make_taskset, serve, transport):
-    host = Host(make_taskset(ROWS, TASK), Quiz, settings=HostSettings(grace_seconds=0.2))
+def test_after_the_grace_period_the_slot_is_free_and_the_episode_gone(environment, make_taskset, serve, transport):
+    host = Host(make_taskset(ROWS, TASK), environment, settings=HostSettings(grace_seconds=0.2))
     with serve(create_app([host]), transport) as url:
         url = url.replace("http", "ws") + "/ws"
         with connect(url) as websocket:
@@ -286,8 +303,8 @@ def test_after_the_grace_period_the_slot_is_free_and_the_episode_gone(make_tasks
             assert ask(other, "step", {"answer": "a7"})["data"]["code"] == "RESET_NEEDED"
 
 
-def test_a_session_of_http_is_taken_up_by_a_connection_and_outlives_it(make_taskset, serve, transport):
-    host = Host(make_taskset(ROWS, TASK), Quiz)
+def test_a_session_of_http_is_taken_up_by_a_connection_and_outlives_it(environment, make_taskset, serve, transport):
+    host = Host(make_taskset(ROWS, TASK), environment)
     with serve(create_app([host]), transport) as url:
         begun = httpx.post(f"{url}/reset", json={"index": 7}).json()
         for _ in range(2):
@@ -298,9 +315,11 @@ def test_a_session_of_http_is_taken_up_by_a_connection_and_outlives_it(make_task
         assert httpx.post(f"{url}/step", json={"action": {"answer": "a7"}}, headers=headers).json()["reward"] == 1.0
 
 
-def test_an_environment_that_takes_too_long_is_given_up_and_the_session_goes_on(make_taskset, serve, transport):
+def test_an_environment_that_takes_too_long_is_given_up_and_the_session_goes_on(
+    environment, make_taskset, serve, transport
+):
     action_began.clear(), let_go.clear()
-    host = Host(make_taskset(ROWS, TASK), Quiz, settings=HostSettings(max_sessions=1, step_timeout=0.2))
+    host = Host(make_taskset(ROWS, TASK), environment, settings=HostSettings(max_sessions=1, step_timeout=0.2))
     with serve(create_app([host]), transport) as url, connect(url.replace("http", "ws") + "/ws") as websocket:
         ask(websocket, "reset", {"index": 0})
         data = ask(websocket, "step", {"wait": True})["data"]

@@ -1,6 +1,6 @@
 """The servers that the conformance suite runs against: OpenEnv's own, as the oracle, and ours in all its forms.
 
-A form of ours is one entry of ``OURS``: a transport.
+A form of ours is one entry of ``OURS``: a transport, and where environments run.
 """
 
 from contextlib import AbstractContextManager
@@ -68,13 +68,15 @@ class OurServer:
 
     Args:
         transport: As in ``openenv_tasksets.server.serve``.
+        blocking: Of ``HostSettings``, for an environment that does not say where it runs.
     """
 
     role = "ours"
 
-    def __init__(self, transport: str) -> None:
-        self.name = f"ours, {transport}"
+    def __init__(self, transport: str, blocking: str | None = None) -> None:
+        self.name = f"ours, {transport}" if blocking is None else f"ours, {transport}, {blocking}"
         self._transport = transport
+        self._blocking = blocking
 
     def app(self, environment: type[Any], taskset: Any, *, mode: str | None = None, **settings: Any) -> Any:
         """The application.
@@ -88,7 +90,9 @@ class OurServer:
         from openenv_tasksets.server.app import create_app
         from openenv_tasksets.server.host import Host, HostSettings
 
-        host = Host(taskset, environment, settings=HostSettings(**{"max_sessions": 64, **settings}))
+        blocking = None if hasattr(environment, "blocking") else self._blocking
+        settings = {"max_sessions": 64, "blocking": blocking, **settings}
+        host = Host(taskset, environment, settings=HostSettings(**settings))
         return create_app([host], **({} if mode is None else {"mode": mode}))
 
     def serve(self, *environment: Any, **settings: Any) -> AbstractContextManager[str]:
@@ -96,4 +100,4 @@ class OurServer:
         return served(self.app(*environment, **settings), transport=self._transport)
 
 
-OURS = [OurServer("fast"), OurServer("plain")]
+OURS = [OurServer("fast"), OurServer("plain"), OurServer("fast", "pool")]

@@ -195,6 +195,16 @@ def test_with_a_queue_a_second_client_waits(taskset):
             assert ask(second, "state")["data"]["code"] == "RATE_EXCEEDED"
 
 
+@pytest.mark.parametrize("blocking", ["inline", "thread", "pool", "process"])
+def test_an_episode_is_played_wherever_the_operator_says(taskset, blocking):
+    with (
+        serving(taskset, "--split", "test", "--blocking", blocking) as (url, _),
+        connect(f"{url.replace('http', 'ws')}/ws") as websocket,
+    ):
+        assert ask(websocket, "reset", {"index": 3})["data"]["observation"]["prompt"] == "What is 33 + 33?"
+        assert ask(websocket, "step", {"answer": "it is 66"})["data"]["reward"] == 1.0
+
+
 def test_an_example_is_of_a_split_with_tasks(taskset):
     (taskset / "train.jsonl").write_text("")
     with serving(taskset) as (_, talk):

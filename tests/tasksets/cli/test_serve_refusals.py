@@ -48,6 +48,13 @@ def test_with_the_user_s_word_another_address_is_tried(tasksets, taskset):
     assert result.err.endswith("; 192.0.2.1 is not an address of this machine\n")
 
 
+@pytest.mark.parametrize(("blocking", "is_said"), [("pool", "'pool'"), ("inline", "False")])
+def test_a_server_is_not_told_where_its_calls_run(tasksets, taskset, taken_port, blocking, is_said):
+    ended = tasksets("serve", taskset, "--port", taken_port, "--runtime", "http://127.0.0.1:1", "--blocking", blocking)
+    assert ended.code == 1
+    assert f"is played by a server, which decides where its calls run; leave blocking = {is_said} out" in ended.err
+
+
 def test_an_unknown_environment_is_an_error_with_those_that_exist(tasksets, taskset, taken_port):
     result = tasksets("serve", taskset, "--port", taken_port, "--environment", "sum")
 
