@@ -22,7 +22,7 @@ test: $(VENV)/.dev
 	$(TESTS) -m "not slow"
 
 test-slow: $(VENV)/.dev
-	$(TESTS) -m slow --ignore=tests/soak
+	$(TESTS) -m slow
 
 test-hub1: $(VENV)-hub1/.made
 	$(VENV)-hub1/bin/python -m pytest -n auto --dist loadfile -m "not slow" $(HUB_TESTS)

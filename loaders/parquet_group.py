@@ -212,7 +212,10 @@ class Group:
         group = self.metadata.row_group(self.number)
         for place in range(group.num_columns):
             chunk = group.column(place)
-            path = chunk.path_in_schema
+            try:
+                path = chunk.path_in_schema
+            except UnicodeDecodeError as exc:
+                raise self.undecodable(exc) from exc
             if any(path == name or path.startswith(f"{name}.") for name in wanted):
                 yield chunk
 

@@ -49,6 +49,18 @@ def test_a_packed_piece_shows_its_rows_and_where_they_end(root):
     assert piece.pack() is piece
 
 
+def test_a_damaged_name_of_a_column_in_one_row_group_names_the_group(root):
+    file = root / "0.parquet"
+    content = bytearray(file.read_bytes())
+    content[content.rfind(b"text")] = 0x80
+    file.write_bytes(content)
+    rows = opened(root)
+
+    assert rows[0]["n"] == 0
+    with pytest.raises(SourceError, match=r"^0\.parquet: row group 1 cannot be decoded: 'utf-8' codec"):
+        rows[ROWS - 1]
+
+
 def test_rows_of_much_text_come_in_smaller_pieces(tmp_path):
     table = pa.table({"text": [os.urandom(50_000).hex() for _ in range(100)]})
     pq.write_table(table, tmp_path / "0.parquet", use_dictionary=False)
