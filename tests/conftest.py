@@ -1,11 +1,12 @@
 """For all tests: caches of their own, no network but loopback, and tasksets in a line."""
 
 import atexit
+import functools
 import ipaddress
 import os
 import shutil
 import signal
-import sys
+import socket
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -34,14 +35,7 @@ class NetworkRefused(RuntimeError):
     """A test wanted to reach another host."""
 
 
-def _refuse_other_hosts(event: str, arguments: tuple[Any, ...]) -> None:
-    if event in ("socket.connect", "socket.sendto"):
-        address = arguments[1]
-        host = address[0] if isinstance(address, tuple) else None
-    elif event == "socket.getaddrinfo":
-        host = arguments[0]
-    else:
-        return
+def _refuse_other_hosts(host: Any) -> None:
     if isinstance(host, bytes):
         host = host.decode()
     if host in (None, "", "localhost"):
@@ -54,7 +48,26 @@ def _refuse_other_hosts(event: str, arguments: tuple[Any, ...]) -> None:
         raise NetworkRefused(f"tests reach loopback only, not {host!r}")
 
 
-sys.addaudithook(_refuse_other_hosts)
+def _guard(holder: Any, name: str, host_of: Callable[..., Any]) -> None:
+    call = getattr(holder, name)
+
+    @functools.wraps(call)
+    def guarded(*arguments: Any, **options: Any) -> Any:
+        _refuse_other_hosts(host_of(*arguments, **options))
+        return call(*arguments, **options)
+
+    setattr(holder, name, guarded)
+
+
+def _host_of_address(*arguments: Any) -> Any:
+    address = arguments[-1]
+    return address[0] if isinstance(address, tuple) else None
+
+
+# No audit hook: while one runs, CPython 3.11 cannot start a thread that is traced for coverage.
+for _name in ("connect", "connect_ex", "sendto"):
+    _guard(socket.socket, _name, _host_of_address)
+_guard(socket, "getaddrinfo", lambda host, *_arguments, **_options: host)
 
 import pytest  # noqa: E402
 from loopback_hub.fixtures import hub  # noqa: E402
