@@ -11,7 +11,7 @@ import pytest
 from openenv_tasksets.loaders.errors import SourceError
 from openenv_tasksets.loaders.packed_rows import AT_ONCE_ROWS
 from openenv_tasksets.loaders.parquet import ParquetRows
-from openenv_tasksets.loaders.parquet_walk import packed_in_order, rows_in_order
+from openenv_tasksets.loaders.parquet_walk import AHEAD_BYTES, packed_in_order, rows_in_order
 
 NAMES = ["0.parquet", "1.parquet"]
 
@@ -76,11 +76,17 @@ def counted_one_by_one(rows):
         yield from part
 
 
-def test_a_walk_that_is_dropped_leaves_no_thread_behind(root):
-    before = threading.active_count()
-    walk = counted(ParquetRows.open(root, NAMES))
+def reading_ahead():
+    return {each for each in threading.enumerate() if each.name == "tasksets-read-ahead"}
+
+
+def test_a_walk_that_is_dropped_leaves_no_thread_behind(tmp_path):
+    # More than both threads hold ahead, so that neither is done when the walk is dropped.
+    pq.write_table(pa.table({"text": ["x" * 100_000] * (8 * AHEAD_BYTES // 100_000)}), tmp_path / "0.parquet", 20)
+    before = reading_ahead()
+    walk = counted(ParquetRows.open(tmp_path, ["0.parquet"]))
     next(walk)
-    assert threading.active_count() > before
+    assert len(reading_ahead() - before) == 2
     walk.close()
 
-    assert threading.active_count() == before
+    assert reading_ahead() <= before

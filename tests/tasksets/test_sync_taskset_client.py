@@ -42,12 +42,16 @@ def test_a_closed_client_says_so(folder):
         env.reset(index=0)
 
 
+def new_threads(before):
+    return {each.name for each in set(threading.enumerate()) - before}
+
+
 def test_closing_ends_the_thread(folder):
-    before = threading.active_count()
+    before = set(threading.enumerate())
     with AutoEnv.from_env(folder).sync() as env:
         env.reset(index=0)
-        assert threading.active_count() > before
-    assert not [each for each in threading.enumerate() if each.name == "taskset client"]
+        assert "taskset client" in new_threads(before)
+    assert "taskset client" not in new_threads(before)
 
 
 def test_it_has_every_public_name_of_the_client_that_it_wraps():
