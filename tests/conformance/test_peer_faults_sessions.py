@@ -190,12 +190,12 @@ def test_a_stuck_environment_is_abandoned_and_the_session_goes_on(sound_server, 
 
     environment = one_question(openenv, step=step)
     with (
-        sound_server.serve(environment, quiz_taskset, max_sessions=1, step_timeout=0.1) as url,
+        sound_server.serve(environment, quiz_taskset, max_sessions=1, step_timeout=1) as url,
         open_session(url) as websocket,
     ):
         ask(websocket, "reset", RESET)
         send(websocket, "step", {})
-        error = receive(websocket, timeout=3)
+        error = receive(websocket, timeout=10)
         assert (error["type"], error["data"]["code"]) == ("error", "TIME_EXCEEDED")
         assert ask(websocket, "step", {})["data"]["code"] == "RESET_NEEDED", "its episode is over"
         assert ask(websocket, "reset", RESET)["type"] == "observation"
