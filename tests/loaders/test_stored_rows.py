@@ -347,6 +347,17 @@ def test_a_full_disk_is_said_once_and_serving_goes_on(large):
     assert 0 < int(out) < 120
 
 
+def test_a_folder_that_cannot_be_is_said_once_too(root, expected, caplog):
+    (root / "cache").write_text("a file in the place of the folder")
+    rows = opened(root)
+    assert rows.build().wait(60)
+
+    assert list(rows) == expected
+    assert [rows[index] for index in range(COUNT)] == expected
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "cannot be written: [Errno 20] Not a directory" in caplog.text
+
+
 def test_threads_read_while_it_is_built(large):
     expected = pq.read_table(large / "0.parquet", columns=["id", "n"]).to_pylist() * 2
     rows = opened(large).project(["id", "n"])
