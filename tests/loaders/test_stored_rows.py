@@ -212,6 +212,16 @@ class TestDamage:
 
         assert list(opened(root)) == expected
 
+    @pytest.mark.parametrize("ending", [ROWS, INDEX])
+    def test_what_was_cut_away_is_built_again(self, root, expected, ending):
+        built(root)
+        path = only_file(root, ending)
+        os.truncate(path, path.stat().st_size // 3)
+        built(root)
+        spoil_files(root)
+
+        assert list(opened(root)) == expected
+
     def test_a_file_that_is_cut_while_it_is_read(self, root, expected):
         rows = built(root)
         assert rows[0] == expected[0]
