@@ -113,6 +113,15 @@ class TestRequests:
             assert len(server.requests) == len(sizes)
             assert sum(sizes) <= sent(server) <= sum(sizes) + 1000 * len(sizes)
 
+    def test_by_blocks_no_more_than_a_window_is_asked_for_ahead(self, server):
+        rows = ParquetRows.of(far(server))
+        server.reset_log()
+
+        with RowStream(rows, BlockOrder(len(rows), rows.block_starts, "", 2), ahead_bytes=1) as stream:
+            next(stream)
+
+            assert 0 < len(server.requests) <= 2 * 2
+
     def test_the_token_goes_to_the_hub_and_nowhere_else(self, server):
         list(ParquetRows.of(far(server)))
 
