@@ -142,9 +142,14 @@ class ParquetRows:
         return len(self._pieces) == sum(-(-group.rows // group.piece_rows) for group in self.groups if group.rows)
 
     def row_bytes(self) -> int:
-        """About how many bytes a packed row takes: that of the first row group."""
-        first = next((group for group in self.groups if group.rows), None)
-        return 1 if first is None else max(1, first.size // first.rows)
+        """About how many bytes a packed row takes: those read last, or by the footer those of the first row group."""
+        number = next((number for number, group in enumerate(self.groups) if group.rows), None)
+        if number is None:
+            return 1
+        group, (_, piece) = self.groups[number], self._last
+        if piece is None and group.most_rows < group.rows and group.file.at_hand() is not None:
+            _, piece = self._piece_of(self._starts[number])  # The footer does not tell.
+        return max(1, group.size // group.rows, 0 if piece is None else piece.size // piece.count)
 
     def prepare(self) -> Iterator[None]:
         """Decode all, where all can be kept."""
