@@ -228,7 +228,10 @@ class Group:
 
 def _longest(chunk: pq.ColumnChunkMetaData) -> int:
     """How long a value may be that is in the file once and in many rows; 0 where none is longer than some KiB."""
-    statistics = chunk.statistics
+    try:
+        statistics = chunk.statistics
+    except BROKEN:
+        return 0
     if chunk.physical_type != "BYTE_ARRAY" or not chunk.has_dictionary_page or statistics is None:
         return 0
     # Writers leave out the bounds of values that are too long for a footer.
