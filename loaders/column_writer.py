@@ -38,7 +38,7 @@ class ColumnWriter(ABC):
             return self._or_null(array, self.mapping([field.name for field in kind], array.flatten()))
         if types.is_map(kind):
             return self._or_null(array, self._pairs(array))
-        if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
+        if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind) or _is_view(kind):
             return self._or_null(array, self._list(array, self.parts(array.flatten())))
         return self.other(array)
 
@@ -133,10 +133,10 @@ def binary(offsets: "np.ndarray[Any, np.dtype[np.int32]]", content: "np.ndarray[
     return pa.Array.from_buffers(pa.binary(), len(offsets) - 1, buffers)
 
 
-def numbers(array: pa.Array, form: Any, count: int) -> "np.ndarray[Any, np.dtype[Any]]":
-    """Those in an array's second buffer; what stands in the place of a null is anything."""
+def numbers(array: pa.Array, form: Any, count: int, buffer: int = 1) -> "np.ndarray[Any, np.dtype[Any]]":
+    """Those in a buffer of an array, by default the second; what stands in the place of a null is anything."""
     form = np.dtype(form)
-    return np.frombuffer(array.buffers()[1], form, count, array.offset * form.itemsize)
+    return np.frombuffer(array.buffers()[buffer], form, count, array.offset * form.itemsize)
 
 
 def is_mapping(kind: pa.DataType) -> bool:
@@ -158,15 +158,21 @@ def plainer(kind: pa.DataType) -> pa.DataType | None:
         return pa.string()
     if types.is_large_binary(kind) or types.is_fixed_size_binary(kind) or types.is_binary_view(kind):
         return None if types.is_decimal(kind) else pa.binary()
-    if types.is_list_view(kind) or types.is_large_list_view(kind):
-        return pa.list_(kind.value_field)
     return None
+
+
+def _is_view(kind: pa.DataType) -> bool:
+    # Arrow's own cast to a list leaves its offsets one short.
+    return bool(pa.types.is_list_view(kind) or pa.types.is_large_list_view(kind))
 
 
 def _lengths(array: pa.Array) -> "np.ndarray[Any, np.dtype[np.int64]]":
     """How many items of each list ``flatten`` gives: none of those that are null."""
     if pa.types.is_fixed_size_list(array.type):
         lengths = np.full(len(array), array.type.list_size, np.int64)
+    elif _is_view(array.type):
+        wide = pa.types.is_large_list_view(array.type)
+        lengths = numbers(array, np.int64 if wide else np.int32, len(array), 2).astype(np.int64)
     else:
         wide = pa.types.is_large_list(array.type)
         lengths = np.diff(numbers(array, np.int64 if wide else np.int32, len(array) + 1)).astype(np.int64)

@@ -74,6 +74,7 @@ def _load(paths: Sequence[str], kind: str) -> "datasets.Dataset":
 
 def _reason(cause: BaseException, kind: str) -> str:
     """What is wrong, without values: Arrow's messages quote them."""
+    from datasets.arrow_writer import SchemaInferenceError
     from pandas.errors import EmptyDataError, ParserError  # type: ignore[import-untyped]
 
     if isinstance(cause, ParserError):
@@ -82,7 +83,7 @@ def _reason(cause: BaseException, kind: str) -> str:
         return "empty"
     if isinstance(cause, UnicodeDecodeError):
         return f"not UTF-8: {cause.reason}"
-    if "corresponds to no data" in str(cause):
+    if "corresponds to no data" in str(cause) or isinstance(cause, SchemaInferenceError):
         return "has no rows"
     return _REASONS[kind].format(type=type(cause).__name__)
 

@@ -2,15 +2,17 @@
 
 They do not go through ``datasets``, which reads JSON by Arrow's types and its own guesses: the text
 "2020-01-01" comes back as a datetime, the text "42" as the number 42 where a column is mixed, and a large
-integer as a float.
+integer as a float. Like there, ``NaN`` and ``Infinity`` are numbers: JSON has no such words, but Python writes them.
 """
 
 import gzip
 import io
+import json
 import zlib
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import accumulate
 from pathlib import Path
@@ -25,6 +27,7 @@ from openenv_tasksets.loaders.rows import Row, SingleRows, check_columns, checke
 _BOM = b"\xef\xbb\xbf"
 _DECODER = msgspec.json.Decoder(dict[str, Any])
 _MALFORMED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+_NOT_FINITE = (b"NaN", b"Infinity")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +42,7 @@ class _Part:
     def row(self, place: int) -> dict[str, Any]:
         start, end = self.starts[place], self.ends[place]
         text = self.file.read(start, end) if self.text is None else self.text[start:end]
-        row: dict[str, Any] = _DECODER.decode(text)
-        return row
+        return _decode(text)
 
 
 class JsonRows(SingleRows):
@@ -166,7 +168,7 @@ def _index_lines(part: _Part, lines: Iterable[bytes], names: dict[str, None]) ->
         if line.isspace() or not line:
             continue
         try:
-            row = _DECODER.decode(line)
+            row = _decode(line)
         except _MALFORMED as exc:
             raise SourceError(f"{part.file.name}: line {number} is not a JSON object: {exc}") from exc
         part.starts.append(start)
@@ -177,19 +179,46 @@ def _index_lines(part: _Part, lines: Iterable[bytes], names: dict[str, None]) ->
 
 
 def _index_array(text: bytes, file: SourceFile, names: dict[str, None]) -> _Part:
+    text = text.removeprefix(_BOM)
     try:
-        items = msgspec.json.decode(text.removeprefix(_BOM), type=list[msgspec.Raw])
+        pieces = list(map(bytes, msgspec.json.decode(text, type=list[msgspec.Raw])))
     except _MALFORMED as exc:
-        raise SourceError(f"{file.name}: not a JSON array: {exc}") from exc
-    pieces = [bytes(item) for item in items]
+        items = _not_finite(text)
+        if not isinstance(items, list):
+            raise SourceError(f"{file.name}: not a JSON array: {exc}") from exc
+        pieces = [json.dumps(item).encode() for item in items]
     part = _Part(file, b"".join(pieces))
     ends = list(accumulate(len(piece) for piece in pieces))
     for number, (piece, end) in enumerate(zip(pieces, ends, strict=True)):
         try:
-            row = _DECODER.decode(piece)
+            row = _decode(piece)
         except _MALFORMED as exc:
             raise SourceError(f"{file.name}: item {number} is not a JSON object: {exc}") from exc
         part.starts.append(end - len(piece))
         part.ends.append(end)
         names.update(dict.fromkeys(row))
     return part
+
+
+def _decode(text: bytes) -> dict[str, Any]:
+    """A row.
+
+    Raises:
+        MsgspecError, UnicodeDecodeError, RecursionError: It is not a JSON object.
+    """
+    try:
+        row: dict[str, Any] = _DECODER.decode(text)
+    except _MALFORMED:
+        found = _not_finite(text)
+        if not isinstance(found, dict):
+            raise
+        return found
+    return row
+
+
+def _not_finite(text: bytes) -> Any:
+    """JSON in which numbers may be NaN or infinite, as Python reads it; None where it is something else."""
+    if any(word in text for word in _NOT_FINITE):
+        with suppress(ValueError, RecursionError):
+            return json.loads(text)
+    return None

@@ -7,6 +7,7 @@ import weakref
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -142,9 +143,22 @@ class ParquetRows:
         return len(self._pieces) == sum(-(-group.rows // group.piece_rows) for group in self.groups if group.rows)
 
     def row_bytes(self) -> int:
-        """About how many bytes a packed row takes: that of the first row group."""
-        first = next((group for group in self.groups if group.rows), None)
-        return 1 if first is None else max(1, first.size // first.rows)
+        """About how many bytes a packed row takes: one of the first row group."""
+        number = next((number for number, group in enumerate(self.groups) if group.rows), None)
+        if number is None:
+            return 1
+        group = self.groups[number]
+        by_footer = max(1, group.size // group.rows)
+        return by_footer if group.most_rows >= group.rows else max(by_footer, self._measured(number))
+
+    def _measured(self, number: int) -> int:
+        """What a row takes that was read last, else one of a row group; 0 where there is none at hand."""
+        _, piece = self._last
+        if piece is None and self.groups[number].file.at_hand() is not None:
+            # Where it cannot be read, whoever asks for its rows is told.
+            with suppress(SourceError):
+                _, piece = self._piece_of(self._starts[number])
+        return 0 if piece is None else piece.size // piece.count
 
     def prepare(self) -> Iterator[None]:
         """Decode all, where all can be kept."""

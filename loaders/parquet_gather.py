@@ -102,7 +102,7 @@ def _picked(group: Group, places: "NDArray[np.int64]", form: RowForm) -> pa.Bina
 
 def _taken(group: Group, places: "NDArray[np.int64]") -> Iterator[pa.RecordBatch]:
     start = done = 0
-    for batch in group.batches(group.columns, _BATCH_ROWS):
+    for batch in group.batches(group.columns, min(_BATCH_ROWS, group.most_rows)):
         last = int(places.searchsorted(start + batch.num_rows))
         if last > done:
             yield batch.take(_whole_numbers(places[done:last] - start))

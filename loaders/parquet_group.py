@@ -21,6 +21,7 @@ _PIECE_ROWS = 4096
 # Whoever waits for a few rows of a far file waits for no more bytes than theirs, about.
 _FAR_PIECE_ROWS = 512
 _PIECE_BYTES = 4 << 20
+_MOST_BYTES = 32 << 20
 _BUFFER_BYTES = 256 << 10
 _FAR_BUFFER_BYTES = 64 << 10
 # Packing a piece costs as much as about a hundred rows.
@@ -142,7 +143,12 @@ class Group:
         """How many rows a piece has; the last one may have fewer."""
         average = max(1, self.size // max(1, self.rows))
         most = _PIECE_ROWS if self.file.at_hand() else _FAR_PIECE_ROWS
-        return max(1, min(most, _PIECE_BYTES // average))
+        return max(1, min(most, _PIECE_BYTES // average, self.most_rows))
+
+    @cached_property
+    def most_rows(self) -> int:
+        """How many rows may be decoded at once: a long text that many share takes little in the file, and much here."""
+        return max(1, _MOST_BYTES // max([1, *map(_longest, self._chunks())]))
 
     def pieces(self, form: RowForm) -> Iterator[Piece]:
         """Its rows, from the first one on.
@@ -218,6 +224,22 @@ class Group:
                 raise self.undecodable(exc) from exc
             if any(path == name or path.startswith(f"{name}.") for name in wanted):
                 yield chunk
+
+
+def _longest(chunk: pq.ColumnChunkMetaData) -> int:
+    """How long a value may be that is in the file once and in many rows; 0 where none is longer than some KiB."""
+    try:
+        statistics = chunk.statistics
+    except BROKEN:
+        return 0
+    if chunk.physical_type != "BYTE_ARRAY" or not chunk.has_dictionary_page or statistics is None:
+        return 0
+    # Writers leave out the bounds of values that are too long for a footer.
+    if statistics.has_min_max or not statistics.num_values or not chunk.dictionary_page_offset:
+        return 0
+    compressed: int = chunk.data_page_offset - chunk.dictionary_page_offset
+    expanded: int = compressed * chunk.total_uncompressed_size // max(1, chunk.total_compressed_size)
+    return max(0, expanded)
 
 
 def _span(chunk: pq.ColumnChunkMetaData) -> tuple[int, int]:

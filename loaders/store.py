@@ -152,8 +152,8 @@ class RowStore:
         if self._looking.acquire(blocking=False):
             try:
                 self._look()
-            except FileNotFoundError:
-                pass
+            except (FileNotFoundError, NotADirectoryError):
+                pass  # there is none, or it was just removed
             except OSError as exc:
                 self._give_up(exc)
             finally:

@@ -129,7 +129,7 @@ class StoreBuilder:
             yield
 
     def _write_along(self, store: RowStore) -> Iterator[None]:
-        with self._logged(), StoreWriter(store, lock=_is_locked) as writer:
+        with self._logged(), StoreWriter(store, lock=None) as writer:
             while self._write_one(store, writer):
                 yield
 
@@ -182,7 +182,7 @@ class StoreBuilder:
         def help_writing() -> None:
             _give_way()
             try:
-                with StoreWriter(store, lock=_is_locked) as own:
+                with StoreWriter(store, lock=None) as own:
                     self._write_all(store, own)
             except BaseException as exc:  # noqa: BLE001 - raised below
                 errors.append(exc)
@@ -278,10 +278,6 @@ def _give_way() -> None:
         # Of this thread alone: on Linux each has its own.
         with suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
-
-
-def _is_locked(_descriptor: int) -> None:
-    """The lock of those that write beside the one that has it."""
 
 
 class _Stopped(Exception):

@@ -45,19 +45,21 @@ class StoreWriter:
 
     Args:
         store: The store; what is written is seen there at once.
-        lock: Locks an open file.
+        lock: Locks an open file; None where another writer of this process holds the lock.
 
     Raises:
         StoreBusy: Another process builds it.
         OSError: The disk does not take it.
     """
 
-    def __init__(self, store: RowStore, *, lock: Lock = lock_file) -> None:
+    def __init__(self, store: RowStore, *, lock: Lock | None = lock_file) -> None:
         self._store = store
         make_folder(store.folder)
         self._lock = _open(store.folder / "lock", os.O_RDWR | os.O_CREAT)
         try:
-            lock(self._lock)
+            if lock is not None:
+                lock(self._lock)
+                _remove_begun(store.folder)
         except BlockingIOError as exc:
             os.close(self._lock)
             raise StoreBusy from exc
@@ -139,6 +141,14 @@ def _entries(piece: Piece, at: int, checksum: int) -> tuple[bytes, int]:
     table["end"] = ends[1:] + at
     table["checksum"] = checksums
     return table.tobytes(), checksum
+
+
+def _remove_begun(folder: Path) -> None:
+    """Remove what those left that were killed before a row group was whole: nobody ever reads or goes on with it."""
+    for index in folder.glob(f"*{INDEX}"):
+        if index.stat().st_size < RECORD.size:
+            for path in (index.with_suffix(ROWS), index):
+                path.unlink(missing_ok=True)
 
 
 def _open(path: Path, flags: int) -> int:

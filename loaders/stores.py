@@ -134,7 +134,11 @@ def remove(folder: Path) -> int:
     import shutil
 
     size = _size(folder)
-    # First what makes it a store: half of one is none.
+    # What makes it a store goes last, so that one who is killed leaves nothing that nobody lists and removes.
+    for ending in (INDEX, ROWS):
+        for path in folder.glob(f"*{ending}"):
+            with suppress(OSError):
+                path.unlink()
     with suppress(OSError):
         (folder / HEAD).unlink()
     shutil.rmtree(folder, ignore_errors=True)

@@ -96,6 +96,11 @@ class MixedSplit(Split):
         Raises:
             TaskNotFound: A part has no tasks.
         """
+        for name, split in zip(self._parts.names, self._parts.splits, strict=True):
+            if not len(split):
+                raise TaskNotFound(
+                    f"split {self.name!r} of part {name!r} has no tasks, so the mixture has no positions"
+                )
         orders = [split.order for split in self._parts.splits]
         sizes = [len(split) for split in self._parts.splits]
         mixing = Mixing(self._counts, self.identity)

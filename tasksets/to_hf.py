@@ -13,6 +13,7 @@ from openenv_tasksets.split import Split
 from openenv_tasksets.trainer_row import TrainerRows
 
 _PART_ROWS = 1000
+_UNFIT = (pa.ArrowException, TypeError, ValueError, OverflowError)
 
 
 def to_hf(split: Split, *, stop: int | None = None, hidden: Sequence[str] = ()) -> datasets.Dataset:
@@ -29,10 +30,7 @@ def to_hf(split: Split, *, stop: int | None = None, hidden: Sequence[str] = ()) 
     with Stream(split, split.order, split.bind, stop=size) as stream:
         made = (rows.row(position, task) for position, task in stream)
         parts = list(_parts(made, split.name))
-    try:
-        table = pa.concat_tables([part.data.table for part in parts], promote_options="permissive")
-    except pa.ArrowException as exc:
-        raise _no_one_type(split.name) from exc
+    table = _joined([part.data.table for part in parts], split.name)
     same = all(part.features == parts[0].features for part in parts)
     # Types that grew are read from the table; what only datasets knows (images, say) is in the features.
     return datasets.Dataset(table.replace_schema_metadata(parts[0].data.schema.metadata if same else None))
@@ -43,16 +41,41 @@ def _parts(rows: Iterator[dict[str, Any]], name: str) -> Iterator[datasets.Datas
     while True:
         try:
             yield datasets.Dataset.from_list(part)
-        except (pa.ArrowException, TypeError, ValueError, OverflowError):
-            # Arrow's own message quotes a value, which may be hidden.
-            raise _no_one_type(name) from None
+        except _UNFIT:
+            yield _by_columns(part, name)
         part = list(islice(rows, _PART_ROWS))
         if not part:
             return
 
 
-def _no_one_type(name: str) -> SourceError:
+def _by_columns(part: Sequence[dict[str, Any]], name: str) -> datasets.Dataset:
+    """What cannot be had at once: Arrow never guesses that an integer is unsigned."""
+    columns: dict[str, Any] = {argument: [row.get(argument) for row in part] for argument in part[0]}
+    for argument, values in columns.items():
+        try:
+            datasets.Dataset.from_dict({argument: values})
+        except _UNFIT:
+            # Arrow's own messages quote a value, which may be hidden; and it would cut 1.5 to 1.
+            if not all(value is None or (type(value) is int and 0 <= value < 2**64) for value in values):
+                raise _no_one_type(name, argument) from None
+            columns[argument] = pa.array(values, pa.uint64())
+    return datasets.Dataset.from_dict(columns)
+
+
+def _joined(tables: Sequence[pa.Table], name: str) -> pa.Table:
+    try:
+        return pa.concat_tables(tables, promote_options="permissive")
+    except pa.ArrowException as exc:
+        for argument in tables[0].column_names:
+            try:
+                pa.concat_tables([table.select([argument]) for table in tables], promote_options="permissive")
+            except (pa.ArrowException, KeyError):
+                raise _no_one_type(name, argument) from exc
+        raise
+
+
+def _no_one_type(name: str, argument: str) -> SourceError:
     return SourceError(
-        f"split {name!r} is no table: an argument holds values of types that do not go together; "
+        f"split {name!r} is no table: argument {argument!r} holds values of types that do not go together; "
         "make them one type, or use to_torch(), which needs none"
     )

@@ -8,7 +8,7 @@ from typing import Any, Literal, overload
 import msgspec
 
 from openenv_tasksets.index_sequence import Shuffled, compose
-from openenv_tasksets.loaders.errors import SelectionError, SplitEndless
+from openenv_tasksets.loaders.errors import SelectionError, SplitEndless, TaskNotFound
 from openenv_tasksets.loaders.order import MAX_SIZE, epoch_key
 from openenv_tasksets.loaders.spelling import nearest
 from openenv_tasksets.split import Split
@@ -67,7 +67,12 @@ class TaskView(Sequence[Task]):
         if isinstance(place, slice):
             picked = range(len(self._places))[place]
             return self._picked(picked, f"slice {picked.start} {picked.stop} {picked.step}")
-        return self._split.task(self._places[place])
+        try:
+            index = self._places[place]
+        except IndexError:
+            count = len(self._places)
+            raise TaskNotFound(f"no place {place} in a view of {count} tasks; allowed: [0, {count})") from None
+        return self._split.task(index)
 
     def __iter__(self) -> Iterator[Task]:
         return (self._split.task(index) for index in self._places)

@@ -97,7 +97,8 @@ def _condition(column: str, comparison: str, operand: Any) -> Condition:
     if comparison == "in":
         if not isinstance(operand, list | tuple | set | frozenset):
             raise SelectionError(f"'in' for column {column!r} takes a list of values, not {operand!r}")
-        operand = tuple(sorted(operand, key=lambda value: (type(value).__name__, str(value))))
+        each = {(type(value).__name__, str(value), repr(value)): value for value in operand}
+        operand = tuple(each[key] for key in sorted(each))
     return Condition(column, comparison, operand)
 
 

@@ -12,6 +12,7 @@ from openenv_tasksets.loaders.errors import HubUnavailable, SourceChanged, Sourc
 from openenv_tasksets.loaders.far_files import FarFiles
 from openenv_tasksets.loaders.hub import Hub
 from openenv_tasksets.loaders.load import open_rows
+from openenv_tasksets.loaders.order import Order
 from openenv_tasksets.loaders.parquet import ParquetRows
 from openenv_tasksets.loaders.stored_rows import StoredRows
 from openenv_tasksets.loaders.stores import Stores
@@ -111,6 +112,15 @@ class TestRequests:
             assert found == [order.index(position) for position in range(shard_index, len(rows), shard_count)]
             assert len(server.requests) == len(sizes)
             assert sum(sizes) <= sent(server) <= sum(sizes) + 1000 * len(sizes)
+
+    def test_by_blocks_no_more_than_a_window_is_asked_for_ahead(self, server):
+        rows = ParquetRows.of(far(server))
+        server.reset_log()
+
+        with RowStream(rows, BlockOrder(len(rows), rows.block_starts, "", 2), ahead_bytes=1) as stream:
+            next(stream)
+
+            assert 0 < len(server.requests) <= 2 * 2
 
     def test_the_token_goes_to_the_hub_and_nowhere_else(self, server):
         list(ParquetRows.of(far(server)))
@@ -251,6 +261,29 @@ class TestFaults:
         for nth in range(1, count + 1):
             server.fail(how, nth=nth)
             assert read_all(server) == EXPECTED
+            assert server.fired == 1
+            server.heal()
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("how", ["429", "500", "reset", "cut", "short", "lost-answer"])
+    def test_nor_does_one_while_the_files_arrive(self, server, how, tmp_path):
+        """A shuffled epoch from the store, for which each file is fetched whole."""
+
+        def epoch(number):
+            shutil.rmtree(server.cache_dir, ignore_errors=True)
+            rows = StoredRows.open(far(server), Stores(tmp_path / str(number)), small_bytes=0)
+            assert rows.build().wait(60)
+            assert rows.is_ready()
+            with RowStream(rows, Order(len(rows), "shuffled", ""), stop=len(rows)) as stream:
+                return sorted((row for _, row in stream), key=lambda row: row["n"])
+
+        server.reset_log()
+        assert epoch(0) == EXPECTED
+        count = len(server.requests)
+        assert count > 3 * len(NAMES)
+        for nth in range(1, count + 1):
+            server.fail(how, nth=nth)
+            assert epoch(nth) == EXPECTED
             assert server.fired == 1
             server.heal()
 

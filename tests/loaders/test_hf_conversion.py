@@ -163,9 +163,14 @@ def bad_text(root):
     (root / "a.txt").write_bytes(b"\xff\xfe\xfa")
 
 
+def empty_text(root):
+    (root / "a.txt").write_bytes(b"")
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
+        (empty_text, "a.txt: has no rows"),
         (bad_tar, "train.tar: cannot be read as a WebDataset archive"),
         (not_a_tar, "train.tar: cannot be read as a WebDataset archive"),
         (bad_arrow, "a.arrow: is neither an Arrow stream nor an Arrow file"),

@@ -1,5 +1,7 @@
 """Footers: what is not Parquet says so, and files of one split have columns of one shape."""
 
+import threading
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -27,6 +29,29 @@ def test_footers_are_those_that_pyarrow_reads_in_the_order_of_the_files(tmp_path
         assert footer.schema.equals(pa.schema([("n", pa.int64())]))
         rows = number + 11
         assert list(group_sizes(footer)) == [10] * (rows // 10) + [rows % 10] * (rows % 10 > 0)
+
+
+class FarFile:
+    """A file elsewhere, of several, none of which answers before all are asked."""
+
+    size = property(lambda self: len(WHOLE))
+
+    def __init__(self, name, all_asked):
+        self.name, self._all_asked = name, all_asked
+
+    def at_hand(self):
+        return None
+
+    def read(self, start, end):
+        self._all_asked.wait(timeout=30)
+        return WHOLE[start:end]
+
+
+def test_footers_of_far_files_are_asked_for_side_by_side():
+    all_asked = threading.Barrier(5)
+    files = [FarFile(f"{number}.parquet", all_asked) for number in range(5)]
+
+    assert [footer.file.name for footer in read_footers(files)] == [f"{number}.parquet" for number in range(5)]
 
 
 def test_a_footer_longer_than_what_is_read_at_first_is_read_whole(tmp_path):

@@ -138,3 +138,14 @@ def test_rows_without_columns_and_rows_of_other_kinds_are_read_in_other_ways(roo
     assert parquet(root).project([]).gather(np.array([1]), fetch=False) is None
     assert not isinstance(ListRows([{"a": 1}]), BulkRows)
     assert isinstance(stored(root, "no"), BulkRows)
+
+
+def test_rows_of_a_row_group_that_is_decoded_in_parts_are_each_in_their_own_part(tmp_path):
+    """The last and the first row of each part of 4,096."""
+    pq.write_table(pa.table({"n": range(10_000)}), tmp_path / "a.parquet", row_group_size=10_000)
+    rows = ParquetRows.open(tmp_path, ["a.parquet"])
+    indices = [8192, 0, 4095, 9999, 4096, 8191, 4096]
+
+    packed = rows.gather(np.array(indices), fetch=True)
+
+    assert packed.unpack(0, len(indices)) == [{"n": n} for n in indices]

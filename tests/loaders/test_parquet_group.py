@@ -1,6 +1,8 @@
 """One row group: decoded a piece at a time, the same rows however they are asked for, and errors that name the row."""
 
 import os
+import subprocess
+import sys
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -70,6 +72,32 @@ def test_rows_of_much_text_come_in_smaller_pieces(tmp_path):
 
     assert max(counts) * 100_000 <= 5 << 20
     assert sum(counts) == 100
+
+
+SHARED = """
+import pathlib, sys
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from openenv_tasksets.loaders.parquet import ParquetRows
+
+root, count = pathlib.Path(sys.argv[1]), 4096
+text = pa.DictionaryArray.from_arrays(pa.array([0] * count, pa.int32()), pa.array(["long " * 50_000]))
+pq.write_table(pa.table({"text": text, "n": range(count)}), root / "0.parquet", store_schema=False)
+assert 250_000 < ParquetRows.open(root, ["0.parquet"]).row_bytes() < 300_000
+rows = ParquetRows.open(root, ["0.parquet"])
+assert [rows[n]["n"] for n in range(0, count, 100)] == list(range(0, count, 100))
+assert len(rows[count - 1]["text"]) == 250_000
+assert rows.gather(np.array([1, count - 1, 7]), fetch=True).unpack(1, 2)[0]["n"] == count - 1
+print(pa.default_memory_pool().max_memory())
+"""
+
+
+def test_a_long_text_that_all_rows_share_is_not_decoded_for_thousands_of_them(tmp_path):
+    """In the file it is there once, so the file's size does not tell: decoded, it would be 1 GB."""
+    run = subprocess.run([sys.executable, "-c", SHARED, tmp_path], capture_output=True, text=True, check=True)
+
+    assert int(run.stdout) < 300 << 20
 
 
 def test_only_the_columns_asked_for_count_and_are_read(root):

@@ -49,6 +49,19 @@ def test_what_has_no_packed_form_of_its_own_comes_back_too():
     assert unpacked(batch) == batch.to_pylist()
 
 
+@pytest.mark.parametrize("view", [pa.list_view, pa.large_list_view])
+def test_lists_in_any_order_of_their_items_come_back(view):
+    """As many as fill a buffer to its end: Arrow's cast to a plain list gives one offset too few."""
+    plain = pa.array([[1, None], [], None, [2]] * 77, view(pa.int64()))
+    offsets, sizes = pa.array([3, 0, 1], pa.int32()), pa.array([1, 2, 2], pa.int32())
+    is_null = pa.array([False, True, False])
+    mixed = pa.ListViewArray.from_arrays(offsets, sizes, pa.array([10, 11, 12, 13]), mask=is_null)
+
+    for array in (plain, plain.slice(1, 5), mixed):
+        batch = pa.RecordBatch.from_arrays([array], ["x"])
+        assert unpacked(batch) == batch.to_pylist()
+
+
 def test_more_types_than_there_are_codes_come_back():
     types = [pa.decimal128(precision, scale) for precision in range(10, 30) for scale in range(8)]
     assert len(types) > MOST_TYPES == len(fixed_types(types))

@@ -57,6 +57,21 @@ def test_several_threads_write_each_row_group_once(tmp_path, stores, share_bytes
     assert [row["n"] for row in rows] == list(range(1000))
 
 
+def test_a_row_group_that_many_ask_for_is_written_once(tmp_path, stores):
+    """Also where it is asked for while another thread is in the middle of it."""
+    pq.write_table(pa.table({"n": range(90_000)}), tmp_path / "a.parquet", row_group_size=30_000)
+    rows = StoredRows.open(SourceFiles(tmp_path, ["a.parquet"]), stores)
+    builder = StoreBuilder(rows.parquet, rows._store, stores, share_bytes=1)
+    for _ in range(20):
+        assert not builder.write_next(1)
+    builder.start()
+    assert builder.wait(60)
+
+    [stored] = stores
+    assert sum(path.stat().st_size // RECORD.size for path in stored.folder.glob(f"*{INDEX}")) == 3
+    assert rows.read_many(range(90_000)) == [{"n": n} for n in range(90_000)]
+
+
 def test_who_cannot_wait_helps_and_ends_where_there_is_no_room(tmp_path):
     stores = Stores(tmp_path / "rows", 60_000)
     pq.write_table(pa.table({"text": [f"{n:0100}" for n in range(1000)]}), tmp_path / "a.parquet", row_group_size=10)

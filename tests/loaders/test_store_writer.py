@@ -2,6 +2,9 @@
 
 import errno
 import os
+import signal
+import subprocess
+import sys
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -122,3 +125,37 @@ def test_what_is_cut_behind_a_writer_is_not_read(rows, folder):
 
     assert store.run(0, 0, 30) is None
     assert 0 not in RowStore(folder, SIZES)
+
+
+KILLED = """
+import os, pathlib, signal, sys
+from openenv_tasksets.loaders.parquet import ParquetRows
+from openenv_tasksets.loaders.store import RowStore
+from openenv_tasksets.loaders.store_writer import StoreWriter
+
+folder, whole = pathlib.Path(sys.argv[1]), int(sys.argv[2])
+rows = ParquetRows.open(folder.parent, ["0.parquet"])
+writer = StoreWriter(RowStore(folder, [30, 30, 10]))
+
+def pieces(group):
+    yield from (piece.pack() for piece in rows.groups[group].pieces(rows.form))
+    if group == whole:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+for group in range(3):
+    writer.write(group, pieces(group))
+"""
+
+
+def test_what_was_begun_and_killed_is_removed_by_the_next_writer_and_what_is_whole_stays(rows, folder):
+    """However often a builder is killed, the disk does not fill up with parts that nobody can read."""
+    for whole in (0, 1, 0, 0):
+        assert subprocess.run([sys.executable, "-c", KILLED, folder, str(whole)]).returncode == -signal.SIGKILL
+        assert list(folder.glob(f"*{ROWS}"))
+    with StoreWriter(RowStore(folder, SIZES)) as writer, StoreWriter(RowStore(folder, SIZES), lock=None) as beside:
+        writer.write(1, pieces(rows, 1))
+        beside.write(2, pieces(rows, 2))
+
+    assert len(list(folder.glob(f"*{ROWS}"))) == len(list(folder.glob(f"*{INDEX}"))) == 3
+    other = RowStore(folder, SIZES)
+    assert [written(other, rows, group) for group in range(3)] == [expected(rows, group) for group in range(3)]

@@ -212,6 +212,16 @@ class TestDamage:
 
         assert list(opened(root)) == expected
 
+    @pytest.mark.parametrize("ending", [ROWS, INDEX])
+    def test_what_was_cut_away_is_built_again(self, root, expected, ending):
+        built(root)
+        path = only_file(root, ending)
+        os.truncate(path, path.stat().st_size // 3)
+        built(root)
+        spoil_files(root)
+
+        assert list(opened(root)) == expected
+
     def test_a_file_that_is_cut_while_it_is_read(self, root, expected):
         rows = built(root)
         assert rows[0] == expected[0]
@@ -345,6 +355,17 @@ def test_a_full_disk_is_said_once_and_serving_goes_on(large):
 
     assert err.count("\n") == err.count("cannot be written") == 1, err
     assert 0 < int(out) < 120
+
+
+def test_a_folder_that_cannot_be_is_said_once_too(root, expected, caplog):
+    (root / "cache").write_text("a file in the place of the folder")
+    rows = opened(root)
+    assert rows.build().wait(60)
+
+    assert list(rows) == expected
+    assert [rows[index] for index in range(COUNT)] == expected
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "cannot be written: [Errno 20] Not a directory" in caplog.text
 
 
 def test_threads_read_while_it_is_built(large):

@@ -1,6 +1,8 @@
 """All row stores of a user: what is there, what goes first, and what is damaged."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -100,6 +102,39 @@ def test_removing_one_leaves_the_others(tmp_path, stores):
     assert remove(gone.folder) == gone.size
     assert names(stores) == ["b.parquet"]
     assert not gone.folder.parent.exists()
+
+
+REMOVED = """
+import os, pathlib, sys
+from openenv_tasksets.loaders.stores import Stores, remove
+
+left = int(sys.argv[2])
+
+def die_in_time(event, arguments):
+    global left
+    if event in ("os.remove", "os.rmdir"):
+        left -= 1
+        if left < 0:
+            os._exit(9)
+
+[stored] = Stores(pathlib.Path(sys.argv[1]))
+sys.addaudithook(die_in_time)
+remove(stored.folder)
+"""
+
+
+def test_one_whose_removal_was_killed_is_listed_until_it_takes_no_room(tmp_path, stores):
+    for steps in range(20):
+        build(tmp_path, stores, f"{steps}.parquet")
+        status = subprocess.run([sys.executable, "-c", REMOVED, stores.folder, str(steps)]).returncode
+        if not status:
+            break
+        taken = sum(path.stat().st_size for path in stores.folder.rglob(f"*{ROWS}"))
+        assert not taken or [each.size > taken for each in stores] == [True]
+        for stored in stores:
+            remove(stored.folder)
+    assert steps > 3
+    assert not list(stores.folder.rglob(f"*{ROWS}"))
 
 
 def test_what_is_no_store_is_none(tmp_path, stores):

@@ -14,17 +14,23 @@ NUMBERS = [
 ]
 DECIMALS = [
     (kind, st.integers(-(10**digits), 10**digits).map(lambda n: decimal.Decimal(n).scaleb(-2)))
-    for kind, digits in ((pa.decimal128(38, 2), 30), (pa.decimal256(76, 2), 27))
+    for kind, digits in (
+        (pa.decimal32(9, 2), 6),
+        (pa.decimal64(18, 2), 15),
+        (pa.decimal128(38, 2), 30),
+        (pa.decimal256(76, 2), 27),
+    )
 ]
+LISTS = [pa.list_, pa.large_list, pa.list_view, pa.large_list_view]
 UNITS = ["s", "ms", "us", "ns"]
 TIMES = [(pa.timestamp(unit, zone), st.datetimes(FROM, TO)) for unit in UNITS for zone in (None, "UTC")]
 LEAVES = [
     *NUMBERS,
     *DECIMALS,
     *TIMES,
-    (pa.float64(), st.floats(allow_nan=False)),
-    (pa.float32(), st.floats(width=32, allow_nan=False)),
-    (pa.float16(), st.floats(width=16, allow_nan=False)),
+    (pa.float64(), st.floats()),
+    (pa.float32(), st.floats(width=32)),
+    (pa.float16(), st.floats(width=16)),
     (pa.bool_(), st.booleans()),
     (pa.null(), st.none()),
     (pa.string(), st.text(max_size=5)),
@@ -32,6 +38,7 @@ LEAVES = [
     (pa.string_view(), st.text(max_size=20)),
     (pa.binary(), st.binary(max_size=5)),
     (pa.large_binary(), st.binary(max_size=5)),
+    (pa.binary_view(), st.binary(max_size=20)),
     (pa.binary(3), st.binary(min_size=3, max_size=3)),
     (pa.dictionary(pa.int32(), pa.string()), st.sampled_from(["easy", "hard"])),
     (pa.date32(), st.dates()),
@@ -48,11 +55,11 @@ def nullable(pair):
 
 
 def nest(inner):
-    lists = st.tuples(inner, st.sampled_from([pa.list_, pa.large_list, lambda kind: pa.list_(kind, 2)])).map(
-        lambda each: (
-            each[1](each[0][0]),
-            st.none() | st.lists(each[0][1], min_size=2, max_size=2),
-        )
+    lists = st.tuples(inner, st.sampled_from(LISTS)).map(
+        lambda each: (each[1](each[0][0]), st.none() | st.lists(each[0][1], max_size=3))
+    )
+    pairs = inner.map(
+        lambda pair: (pa.list_(pair[0], 2), st.none() | st.lists(pair[1], min_size=2, max_size=2)),
     )
     maps = inner.map(
         lambda pair: (
@@ -67,7 +74,7 @@ def nest(inner):
             st.none() | st.fixed_dictionaries({f"f{place}": pair[1] for place, pair in enumerate(pairs)}),
         )
     )
-    return lists | maps | structs
+    return lists | pairs | maps | structs
 
 
 TYPES = st.recursive(st.sampled_from(LEAVES).map(nullable), nest, max_leaves=4)

@@ -226,5 +226,5 @@ def test_what_is_no_mixture_is_refused(math: Any, make_taskset: Any, make: Any, 
 
 def test_a_mixture_with_an_empty_part_has_no_positions(math: Any, make_taskset: Any) -> None:
     empty = make_taskset({"train": []}, {"reset": {"prompt": "word", "answer": "reversed"}})
-    with pytest.raises(TaskNotFound, match="no tasks, so it has no positions"):
-        Mixture([math, empty]).stream()
+    with pytest.raises(TaskNotFound, match="split 'train' of part 'none' has no tasks"):
+        Mixture({"math": math, "none": empty}).stream()

@@ -60,11 +60,27 @@ def test_images_stay_images(make_taskset: Any) -> None:
     assert [row["picture"].getpixel((0, 0)) for row in table] == [(0, 0, 0), (1, 0, 0), (2, 0, 0)]
 
 
+def test_integers_that_only_unsigned_ones_hold_are_those(make_taskset: Any) -> None:
+    rows = [{"q": f"{n}", "id": 2**64 - 1 - n if n % 2 else None} for n in range(1100)]
+    task = {"reset": {"q": "q", "id": "id"}, "visible": ["q", "id"], "order": "sequential"}
+    table = make_taskset(rows, task).to_hf()
+    assert list(table["id"]) == [row["id"] for row in rows]
+    assert list(table["q"]) == [row["q"] for row in rows]
+
+
+@pytest.mark.parametrize("other", [1.5, True, -1, "1", 2**64])
+def test_what_goes_with_no_unsigned_integer_is_refused(make_taskset: Any, other: Any) -> None:
+    rows = [{"id": 2**64 - 1}, {"id": other}]
+    taskset = make_taskset(rows, {"reset": {"id": "id"}, "visible": ["id"]})
+    with pytest.raises(SourceError, match="argument 'id' holds values of types that do not go together"):
+        taskset.to_hf()
+
+
 @pytest.mark.parametrize("place", [1, 1500])
 def test_values_of_no_one_type_are_refused_without_being_shown(make_taskset: Any, place: int) -> None:
     rows: list[dict[str, Any]] = [{"q": "x", "a": 4711} for _ in range(1600)]
     rows[place]["a"] = {"secret": "4712"}
     taskset = make_taskset(rows, {"reset": {"q": "q", "a": "a"}, "visible": ["q"], "order": "sequential"})
-    with pytest.raises(SourceError, match="values of types that do not go together") as caught:
+    with pytest.raises(SourceError, match="argument 'a' holds values of types that do not go together") as caught:
         taskset.to_hf(hidden=["a"])
     assert "471" not in str(caught.value)

@@ -48,8 +48,9 @@ def test_a_view_is_a_sequence_of_tasks(view: TaskView) -> None:
     assert len(view) == 10
     assert view[3].visible == {"prompt": "3"}
     assert view[-1].index == 9
-    with pytest.raises(IndexError):
-        view[10]
+    for beyond in (view, view.shuffle(seed=1), view.select(range(10))):
+        with pytest.raises(IndexError, match=r"no place 10 in a view of 10 tasks; allowed: \[0, 10\)"):
+            beyond[10]
     assert "10 of 10 tasks of split 'train'" in repr(view)
 
 

@@ -46,7 +46,13 @@ def test_the_file_is_small_private_and_alone(tmp_path: Path) -> None:
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
-@pytest.mark.parametrize("damage", ["cut", "bit", "empty", "other", "longer", "count"])
+def flipped(content: bytes, place: int) -> bytes:
+    changed = bytearray(content)
+    changed[place] ^= 1
+    return bytes(changed)
+
+
+@pytest.mark.parametrize("damage", ["cut", "name", "row", "digest", "empty", "other", "longer", "count"])
 def test_a_damaged_file_is_made_anew(tmp_path: Path, damage: str) -> None:
     kept(tmp_path, Finding())
     path = tmp_path / NAME
@@ -60,7 +66,9 @@ def test_a_damaged_file_is_made_anew(tmp_path: Path, damage: str) -> None:
     else:
         content = {
             "cut": content[:-1],
-            "bit": content[:60] + bytes([content[60] ^ 1]) + content[61:],
+            "name": flipped(content, 60),
+            "row": flipped(content, 100),
+            "digest": flipped(content, -1),
             "empty": b"",
             "longer": content + b"\0",
         }[damage]
