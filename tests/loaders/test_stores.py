@@ -68,6 +68,17 @@ def test_those_used_least_recently_go_first(tmp_path, stores):
     assert names(stores) == ["c", "b"]
 
 
+def test_others_go_where_the_disk_has_too_little_room_as_where_the_limit_has(tmp_path, stores):
+    for used, name in enumerate("ab"):
+        build(tmp_path, stores, name, used=1000 + used)
+
+    unlimited = Stores(stores.folder, 2**63)
+    room = unlimited.make_room(2**62, next(iter(stores)).folder)
+
+    assert 0 <= room < 2**62
+    assert names(stores) == ["b"]
+
+
 def test_one_that_finds_no_room_keeps_what_it_has(tmp_path, caplog):
     stores = Stores(tmp_path / "rows", 60_000)
     rows = build(tmp_path, stores, "a.parquet")
