@@ -1,7 +1,7 @@
 """A folder's files, and the row source that reads them: one line for each format."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from openenv_tasksets.loaders.errors import SourceError
@@ -24,14 +24,23 @@ def list_files(root: Path) -> list[str]:
     """
     if not root.is_dir():
         raise SourceError(f"{root}: {'not a folder' if root.exists() else 'no such folder'}")
-    found = []
-    for folder, folders, names in os.walk(root):
-        folders[:] = [name for name in folders if not name.startswith(".") and name != "__pycache__"]
-        for name in names:
-            path = Path(folder, name)
-            if not name.startswith(".") and path.is_file():
-                found.append(path.relative_to(root).as_posix())
-    return sorted(found)
+    return sorted(_files_below(str(root), ""))
+
+
+def _files_below(folder: str, prefix: str) -> Iterator[str]:
+    """The files in a folder and below it, each behind ``prefix``; folders that may not be read hold none."""
+    try:
+        entries = list(os.scandir(folder))
+    except OSError:
+        return
+    for entry in entries:
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            if entry.name != "__pycache__":
+                yield from _files_below(entry.path, f"{prefix}{entry.name}/")
+        elif entry.is_file(follow_symlinks=False) or os.path.isfile(entry.path):
+            yield prefix + entry.name
 
 
 def read_card(root: Path) -> str | None:
@@ -42,7 +51,7 @@ def read_card(root: Path) -> str | None:
     """
     if not (root / _CARD).is_file():
         return None
-    _check_inside(root, _CARD)
+    _check_inside(root, [_CARD])
     try:
         return (root / _CARD).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as exc:
@@ -66,8 +75,7 @@ def open_rows(root: Path, files: Sequence[str], stores: Stores | None = None) ->
     kind = split_format(names)
     if kind is None:
         raise SourceError(f"cannot be read as the rows of one split: {', '.join(names[:20])}")
-    for name in names:
-        _check_inside(root, name)
+    _check_inside(root, names)
     if kind == "parquet" and stores is not None:
         from openenv_tasksets.loaders.stored_rows import StoredRows
 
@@ -75,15 +83,22 @@ def open_rows(root: Path, files: Sequence[str], stores: Stores | None = None) ->
     return LOADERS[kind](root, names)
 
 
-def _check_inside(root: Path, name: str) -> None:
+def _check_inside(root: Path, names: Sequence[str]) -> None:
     """Refuse a link that would make a downloaded folder read the user's other files."""
     home = root.resolve()
-    target = (root / name).resolve()
     # A snapshot in the Hub's cache is made of links to the blobs of its repository, or of the whole cache.
     in_cache = home.parent.name == "snapshots" and len(home.parents) > 2
     allowed = [home, *(home.parents[n] / "blobs" for n in (1, 2) if in_cache)]
-    if not any(target.is_relative_to(folder) for folder in allowed):
-        raise SourceError(f"{name}: is a link that leads outside the folder")
+    checked: set[Path] = set()
+    for name in names:
+        path = root / name
+        # What is no link is where its folder is.
+        place = path if path.is_symlink() else path.parent
+        if place not in checked:
+            target = place.resolve()
+            if not any(target.is_relative_to(folder) for folder in allowed):
+                raise SourceError(f"{name}: is a link that leads outside the folder")
+            checked.add(place)
 
 
 def _parquet(root: Path, names: Sequence[str]) -> Rows:

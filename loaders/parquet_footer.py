@@ -1,8 +1,8 @@
 """The footers of Parquet files: read side by side, and checked to be those of one split."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -21,8 +21,7 @@ _THREADS = 16
 _FEW = 16
 
 
-@dataclass(frozen=True, slots=True)
-class Footer:
+class Footer(msgspec.Struct, frozen=True):
     """What one file says of itself.
 
     Attributes:

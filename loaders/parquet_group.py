@@ -1,7 +1,6 @@
 """One row group of a Parquet file: decoded and packed a piece at a time, as far as somebody reads."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 import msgspec
@@ -112,8 +111,7 @@ class Piece:
         return SourceError(f"{where}: column {name!r} holds a value that Python cannot")
 
 
-@dataclass(frozen=True)
-class Group:
+class Group(msgspec.Struct, frozen=True, dict=True):
     """One row group.
 
     Attributes:
