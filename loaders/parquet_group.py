@@ -2,21 +2,25 @@
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import msgspec
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from openenv_tasksets.loaders.errors import SourceError
 from openenv_tasksets.loaders.files import ByteSource
 from openenv_tasksets.loaders.packed_rows import content
 from openenv_tasksets.loaders.parquet_footer import BROKEN
+from openenv_tasksets.loaders.parquet_reader import open_reader
 from openenv_tasksets.loaders.ranges import Ranges
 from openenv_tasksets.loaders.row_form import RowForm
 from openenv_tasksets.loaders.row_unpack import bad_column
 from openenv_tasksets.loaders.rows import Row
 
-_PIECE_ROWS = 4096
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
+
+_PIECE_ROWS = 2048
 # Whoever waits for a few rows of a far file waits for no more bytes than theirs, about.
 _FAR_PIECE_ROWS = 512
 _PIECE_BYTES = 4 << 20
@@ -124,7 +128,7 @@ class Group(msgspec.Struct, frozen=True, dict=True):
     """
 
     file: ByteSource
-    metadata: pq.FileMetaData
+    metadata: "pq.FileMetaData"
     number: int
     rows: int
     first_row: int
@@ -133,7 +137,7 @@ class Group(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def size(self) -> int:
         """About how many bytes its rows take."""
-        return sum(chunk.total_uncompressed_size for chunk in self._chunks())
+        return sum(chunk.total_uncompressed_size for _, chunk in self._chunks())
 
     @cached_property
     def piece_rows(self) -> int:
@@ -172,14 +176,10 @@ class Group(msgspec.Struct, frozen=True, dict=True):
         file = self.file
         buffer_bytes = _BUFFER_BYTES if file.at_hand() else _FAR_BUFFER_BYTES
         try:
-            with (
-                self._opened(columns) as source,
-                pq.ParquetFile(source, metadata=self.metadata, pre_buffer=False, buffer_size=buffer_bytes) as parquet,
-            ):
-                batches = parquet.iter_batches(
-                    most_rows, row_groups=[self.number], columns=list(columns), use_threads=False
-                )
-                for batch in batches:
+            places = [place for place, _ in self._chunks(columns)]
+            with self._opened(columns) as source:
+                reader = open_reader(source, self.metadata, buffer_bytes)
+                for batch in reader.iter_batches(most_rows, [self.number], places, use_threads=False):
                     file.check()
                     found += batch.num_rows
                     yield batch.select(list(columns))
@@ -198,14 +198,14 @@ class Group(msgspec.Struct, frozen=True, dict=True):
         path = self.file.at_hand()
         if path is not None:
             return pa.OSFile(str(path))
-        chunks = list(self._chunks(columns))
+        chunks = [chunk for _, chunk in self._chunks(columns)]
         spans = [_span(chunk) for chunk in chunks]
         # No row of a column can be had without its whole dictionary.
         heads = {start: chunk.data_page_offset - start for (start, _), chunk in zip(spans, chunks, strict=True)}
         return pa.PythonFile(Ranges(self.file, spans, heads), mode="r")
 
-    def _chunks(self, columns: Sequence[str] | None = None) -> Iterator[pq.ColumnChunkMetaData]:
-        """The column chunks that reading the columns takes."""
+    def _chunks(self, columns: Sequence[str] | None = None) -> "Iterator[tuple[int, pq.ColumnChunkMetaData]]":
+        """The column chunks that reading the columns takes, each behind its place in the row group."""
         wanted = self.columns if columns is None else columns
         group = self.metadata.row_group(self.number)
         for place in range(group.num_columns):
@@ -215,10 +215,10 @@ class Group(msgspec.Struct, frozen=True, dict=True):
             except UnicodeDecodeError as exc:
                 raise self.undecodable(exc) from exc
             if any(path == name or path.startswith(f"{name}.") for name in wanted):
-                yield chunk
+                yield place, chunk
 
 
-def _span(chunk: pq.ColumnChunkMetaData) -> tuple[int, int]:
+def _span(chunk: "pq.ColumnChunkMetaData") -> tuple[int, int]:
     starts = [chunk.data_page_offset]
     if chunk.has_dictionary_page and chunk.dictionary_page_offset:
         starts.append(chunk.dictionary_page_offset)
