@@ -1,7 +1,7 @@
 """A folder's files, and the row source that reads them: one line for each format."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from openenv_tasksets.loaders.errors import SourceError
@@ -24,23 +24,13 @@ def list_files(root: Path) -> list[str]:
     """
     if not root.is_dir():
         raise SourceError(f"{root}: {'not a folder' if root.exists() else 'no such folder'}")
-    return sorted(_files_below(str(root), ""))
-
-
-def _files_below(folder: str, prefix: str) -> Iterator[str]:
-    """The files in a folder and below it, each behind ``prefix``; folders that may not be read hold none."""
-    try:
-        entries = list(os.scandir(folder))
-    except OSError:
-        return
-    for entry in entries:
-        if entry.name.startswith("."):
-            continue
-        if entry.is_dir(follow_symlinks=False):
-            if entry.name != "__pycache__":
-                yield from _files_below(entry.path, f"{prefix}{entry.name}/")
-        elif entry.is_file(follow_symlinks=False) or os.path.isfile(entry.path):
-            yield prefix + entry.name
+    found = []
+    start = len(os.path.join(root, ""))
+    for folder, folders, names in os.walk(root):
+        folders[:] = [name for name in folders if not name.startswith(".") and name != "__pycache__"]
+        paths = [os.path.join(folder, name) for name in names if not name.startswith(".")]
+        found += [path[start:].replace(os.sep, "/") for path in paths if os.path.isfile(path)]
+    return sorted(found)
 
 
 def read_card(root: Path) -> str | None:

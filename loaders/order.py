@@ -33,8 +33,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
-from msgspec import Struct
-from msgspec.structs import force_setattr
+import msgspec
 
 from openenv_tasksets.loaders.whole_number import whole, whole_array
 
@@ -60,7 +59,7 @@ _MULTIPLIER_1 = 0xBF58476D1CE4E5B9
 _MULTIPLIER_2 = 0x94D049BB133111EB
 
 
-class Permutation(Struct, frozen=True, dict=True):
+class Permutation(msgspec.Struct, frozen=True, dict=True):
     """A keyed permutation of ``0..size-1``, computed one place or one batch at a time. Thread-safe.
 
     Attributes:
@@ -76,7 +75,7 @@ class Permutation(Struct, frozen=True, dict=True):
     key: bytes
 
     def __post_init__(self) -> None:
-        force_setattr(self, "size", whole("size", self.size, SIZES))
+        msgspec.structs.force_setattr(self, "size", whole("size", self.size, SIZES))
 
     def __repr__(self) -> str:
         return f"Permutation(size={self.size})"

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from msgspec import Struct
+import msgspec
 from msgspec.structs import replace
 
 from openenv_tasksets.loaders.errors import StateRefused
@@ -13,7 +13,7 @@ VERSION = 1
 _NUMBERS = ("shard_index", "shard_count", "next")
 
 
-class StreamState(Struct, frozen=True):
+class StreamState(msgspec.Struct, frozen=True):
     """A point in one shard of a stream.
 
     Every position of the shard below ``next`` was done, but for those that are ``outstanding``.
