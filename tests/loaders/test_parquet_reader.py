@@ -43,7 +43,7 @@ def root(tmp_path):
             "id": pa.array([uuid.UUID(int=n).bytes for n in range(7)], pa.uuid()),
         }
     )
-    pq.write_table(table, tmp_path / "0.parquet", row_group_size=4)
+    pq.write_table(table, tmp_path / "0.parquet", row_group_size=4, store_schema=False)
     return tmp_path
 
 
