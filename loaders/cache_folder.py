@@ -10,7 +10,7 @@ from openenv_tasksets.loaders.errors import SourceError
 VARIABLE = "OPENENV_TASKSETS_CACHE"
 LIMIT_VARIABLE = "OPENENV_TASKSETS_CACHE_LIMIT"
 
-_SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?) ?(?:([KMGTkmgt])(?:i?[Bb])?|[Bb])?", re.ASCII)
+_SIZE = r"([0-9]{1,15}(?:\.[0-9]{1,9})?) ?(?:([KMGTkmgt])(?:i?[Bb])?|[Bb])?"
 
 
 def default_cache() -> Path:
@@ -41,7 +41,7 @@ def parse_size(text: str) -> int:
     Raises:
         ValueError: It is not a size.
     """
-    found = _SIZE.fullmatch(text.strip())
+    found = re.fullmatch(_SIZE, text.strip(), re.ASCII)
     if found is None:
         raise ValueError(f"{text!r} is not a size such as 500M, 20G or 0")
     return int(float(found[1]) * 1024 ** "_KMGT".index((found[2] or "_").upper()))

@@ -11,7 +11,7 @@ from openenv_tasksets.loaders.errors import SourceError
 from openenv_tasksets.loaders.file_pattern import checked_path
 from openenv_tasksets.loaders.spelling import listing, nearest
 
-_FRONT_MATTER = re.compile(r"\ufeff?\s*---[ \t]*\r?\n(.*?)\r?\n---[ \t]*(?:\r?\n|\Z)", re.DOTALL)
+_FRONT_MATTER = r"\ufeff?\s*---[ \t]*\r?\n(.*?)\r?\n---[ \t]*(?:\r?\n|\Z)"
 _MOST_DEPTH = 64
 # Text keeps its spelling (`config_name: 010`), and merge keys are never expanded.
 _Loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
@@ -78,7 +78,7 @@ def choose_config(card: str | None, config_name: str | None) -> Config:
 
 
 def _read_configs(card: str) -> list[Config]:
-    found = _FRONT_MATTER.match(card)
+    found = re.match(_FRONT_MATTER, card, re.DOTALL)
     front = _load(found.group(1)) if found else None
     entries = front.get("configs") if isinstance(front, dict) else None
     if not entries:

@@ -33,8 +33,9 @@ Facts are attributes, so that nobody has to parse a message. No message holds a 
 
 import copyreg
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 
 class TasksetError(Exception):
@@ -52,8 +53,7 @@ class TasksetError(Exception):
         return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
 
 
-@dataclass(frozen=True, slots=True)
-class Issue:
+class Issue(msgspec.Struct, frozen=True):
     """One mistake in a declaration.
 
     Attributes:

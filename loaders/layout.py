@@ -47,7 +47,7 @@ METADATA_NAMES = frozenset({"metadata.csv", "metadata.jsonl", "metadata.parquet"
 # How `datasets` breaks a tie between extensions, the strongest last.
 _FAVOURITES = (".csv", ".json", ".jsonl", ".arrow", ".parquet")
 
-_SAVED = re.compile(r"(?:(.+)/)?data-[0-9]{5}-of-[0-9]{5}\.arrow")
+_SAVED = r"(?:(.+)/)?data-[0-9]{5}-of-[0-9]{5}\.arrow"
 
 _KEYWORDS = {
     "train": ("train", "training"),
@@ -182,7 +182,7 @@ def _saved(data: Sequence[str], paths: frozenset[str]) -> Splits:
         return {}
     splits: dict[str, list[str]] = {}
     for path in data:
-        if (found := _SAVED.fullmatch(path)) and (found.group(1) is None) == ("state.json" in paths):
+        if (found := re.fullmatch(_SAVED, path)) and (found.group(1) is None) == ("state.json" in paths):
             splits.setdefault(found.group(1) or "train", []).append(path)
     return _known_first(splits)
 

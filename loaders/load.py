@@ -25,12 +25,11 @@ def list_files(root: Path) -> list[str]:
     if not root.is_dir():
         raise SourceError(f"{root}: {'not a folder' if root.exists() else 'no such folder'}")
     found = []
+    start = len(os.path.join(root, ""))
     for folder, folders, names in os.walk(root):
         folders[:] = [name for name in folders if not name.startswith(".") and name != "__pycache__"]
-        for name in names:
-            path = Path(folder, name)
-            if not name.startswith(".") and path.is_file():
-                found.append(path.relative_to(root).as_posix())
+        paths = [os.path.join(folder, name) for name in names if not name.startswith(".")]
+        found += [path[start:].replace(os.sep, "/") for path in paths if os.path.isfile(path)]
     return sorted(found)
 
 
@@ -42,7 +41,7 @@ def read_card(root: Path) -> str | None:
     """
     if not (root / _CARD).is_file():
         return None
-    _check_inside(root, _CARD)
+    _check_inside(root, [_CARD])
     try:
         return (root / _CARD).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as exc:
@@ -66,8 +65,7 @@ def open_rows(root: Path, files: Sequence[str], stores: Stores | None = None) ->
     kind = split_format(names)
     if kind is None:
         raise SourceError(f"cannot be read as the rows of one split: {', '.join(names[:20])}")
-    for name in names:
-        _check_inside(root, name)
+    _check_inside(root, names)
     if kind == "parquet" and stores is not None:
         from openenv_tasksets.loaders.stored_rows import StoredRows
 
@@ -75,15 +73,22 @@ def open_rows(root: Path, files: Sequence[str], stores: Stores | None = None) ->
     return LOADERS[kind](root, names)
 
 
-def _check_inside(root: Path, name: str) -> None:
+def _check_inside(root: Path, names: Sequence[str]) -> None:
     """Refuse a link that would make a downloaded folder read the user's other files."""
     home = root.resolve()
-    target = (root / name).resolve()
     # A snapshot in the Hub's cache is made of links to the blobs of its repository, or of the whole cache.
     in_cache = home.parent.name == "snapshots" and len(home.parents) > 2
     allowed = [home, *(home.parents[n] / "blobs" for n in (1, 2) if in_cache)]
-    if not any(target.is_relative_to(folder) for folder in allowed):
-        raise SourceError(f"{name}: is a link that leads outside the folder")
+    checked: set[Path] = set()
+    for name in names:
+        path = root / name
+        # What is no link is where its folder is.
+        place = path if path.is_symlink() else path.parent
+        if place not in checked:
+            target = place.resolve()
+            if not any(target.is_relative_to(folder) for folder in allowed):
+                raise SourceError(f"{name}: is a link that leads outside the folder")
+            checked.add(place)
 
 
 def _parquet(root: Path, names: Sequence[str]) -> Rows:

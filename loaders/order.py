@@ -30,8 +30,10 @@ import math
 import struct
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
+
+import msgspec
 
 from openenv_tasksets.loaders.whole_number import whole, whole_array
 
@@ -57,8 +59,7 @@ _MULTIPLIER_1 = 0xBF58476D1CE4E5B9
 _MULTIPLIER_2 = 0x94D049BB133111EB
 
 
-@dataclass(frozen=True, slots=True)
-class Permutation:
+class Permutation(msgspec.Struct, frozen=True, dict=True):
     """A keyed permutation of ``0..size-1``, computed one place or one batch at a time. Thread-safe.
 
     Attributes:
@@ -71,13 +72,13 @@ class Permutation:
     """
 
     size: int
-    key: bytes = field(repr=False)
-    _material: tuple[int, ...] = field(init=False, repr=False, compare=False)
+    key: bytes
 
     def __post_init__(self) -> None:
-        size = whole("size", self.size, SIZES)
-        object.__setattr__(self, "size", size)
-        object.__setattr__(self, "_material", _material(size, self.key))
+        msgspec.structs.force_setattr(self, "size", whole("size", self.size, SIZES))
+
+    def __repr__(self) -> str:
+        return f"Permutation(size={self.size})"
 
     def __call__(self, place: int) -> int:
         """The index in [0, size) that stands at ``place``.
@@ -103,6 +104,10 @@ class Permutation:
 
         checked = whole_array("place", places, range(self.size), IndexError)
         return _encipher_many(self.size, [self._material], np.zeros(len(checked), dtype=np.intp), checked)
+
+    @cached_property
+    def _material(self) -> tuple[int, ...]:
+        return _material(self.size, self.key)
 
 
 class Ordering(Protocol):

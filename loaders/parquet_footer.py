@@ -1,15 +1,19 @@
 """The footers of Parquet files: read side by side, and checked to be those of one split."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+import msgspec
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from openenv_tasksets.loaders.arrow_shape import Conflict, Shape, merge, shape
 from openenv_tasksets.loaders.errors import SourceError
 from openenv_tasksets.loaders.files import ByteSource, ByteSources
+from openenv_tasksets.loaders.parquet_reader import open_reader
 from openenv_tasksets.loaders.spelling import listing
+
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
 
 # What pyarrow raises for damaged bytes, its own exceptions and Python's.
 BROKEN = (pa.ArrowException, OSError, ValueError, KeyError)
@@ -21,8 +25,7 @@ _THREADS = 16
 _FEW = 16
 
 
-@dataclass(frozen=True, slots=True)
-class Footer:
+class Footer(msgspec.Struct, frozen=True):
     """What one file says of itself.
 
     Attributes:
@@ -32,7 +35,7 @@ class Footer:
     """
 
     file: ByteSource
-    metadata: pq.FileMetaData
+    metadata: "pq.FileMetaData"
     schema: pa.Schema
 
 
@@ -68,7 +71,7 @@ def group_sizes(footer: Footer) -> Iterator[int]:
 
 def _read(file: ByteSource) -> Footer:
     try:
-        metadata = pq.read_metadata(pa.BufferReader(_MAGIC + _tail(file)))
+        metadata = open_reader(pa.BufferReader(_MAGIC + _tail(file))).metadata
     except BROKEN as exc:
         raise SourceError(f"{file.name}: its Parquet footer is broken: {exc}") from exc
     try:

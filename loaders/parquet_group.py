@@ -1,23 +1,26 @@
 """One row group of a Parquet file: decoded and packed a piece at a time, as far as somebody reads."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import msgspec
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from openenv_tasksets.loaders.errors import SourceError
 from openenv_tasksets.loaders.files import ByteSource
 from openenv_tasksets.loaders.packed_rows import content
 from openenv_tasksets.loaders.parquet_footer import BROKEN
+from openenv_tasksets.loaders.parquet_reader import open_reader
 from openenv_tasksets.loaders.ranges import Ranges
 from openenv_tasksets.loaders.row_form import RowForm
 from openenv_tasksets.loaders.row_unpack import bad_column
 from openenv_tasksets.loaders.rows import Row
 
-_PIECE_ROWS = 4096
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
+
+_PIECE_ROWS = 2048
 # Whoever waits for a few rows of a far file waits for no more bytes than theirs, about.
 _FAR_PIECE_ROWS = 512
 _PIECE_BYTES = 4 << 20
@@ -113,8 +116,7 @@ class Piece:
         return SourceError(f"{where}: column {name!r} holds a value that Python cannot")
 
 
-@dataclass(frozen=True)
-class Group:
+class Group(msgspec.Struct, frozen=True, dict=True):
     """One row group.
 
     Attributes:
@@ -127,7 +129,7 @@ class Group:
     """
 
     file: ByteSource
-    metadata: pq.FileMetaData
+    metadata: "pq.FileMetaData"
     number: int
     rows: int
     first_row: int
@@ -136,7 +138,7 @@ class Group:
     @cached_property
     def size(self) -> int:
         """About how many bytes its rows take."""
-        return sum(chunk.total_uncompressed_size for chunk in self._chunks())
+        return sum(chunk.total_uncompressed_size for _, chunk in self._chunks())
 
     @cached_property
     def piece_rows(self) -> int:
@@ -148,7 +150,7 @@ class Group:
     @cached_property
     def most_rows(self) -> int:
         """How many rows may be decoded at once: a long text that many share takes little in the file, and much here."""
-        return max(1, _MOST_BYTES // max([1, *map(_longest, self._chunks())]))
+        return max(1, _MOST_BYTES // max([1, *(_longest(chunk) for _, chunk in self._chunks())]))
 
     def pieces(self, form: RowForm) -> Iterator[Piece]:
         """Its rows, from the first one on.
@@ -180,14 +182,10 @@ class Group:
         file = self.file
         buffer_bytes = _BUFFER_BYTES if file.at_hand() else _FAR_BUFFER_BYTES
         try:
-            with (
-                self._opened(columns) as source,
-                pq.ParquetFile(source, metadata=self.metadata, pre_buffer=False, buffer_size=buffer_bytes) as parquet,
-            ):
-                batches = parquet.iter_batches(
-                    most_rows, row_groups=[self.number], columns=list(columns), use_threads=False
-                )
-                for batch in batches:
+            places = [place for place, _ in self._chunks(columns)]
+            with self._opened(columns) as source:
+                reader = open_reader(source, self.metadata, buffer_bytes)
+                for batch in reader.iter_batches(most_rows, [self.number], places, use_threads=False):
                     file.check()
                     found += batch.num_rows
                     yield batch.select(list(columns))
@@ -206,14 +204,14 @@ class Group:
         path = self.file.at_hand()
         if path is not None:
             return pa.OSFile(str(path))
-        chunks = list(self._chunks(columns))
+        chunks = [chunk for _, chunk in self._chunks(columns)]
         spans = [_span(chunk) for chunk in chunks]
         # No row of a column can be had without its whole dictionary.
         heads = {start: chunk.data_page_offset - start for (start, _), chunk in zip(spans, chunks, strict=True)}
         return pa.PythonFile(Ranges(self.file, spans, heads), mode="r")
 
-    def _chunks(self, columns: Sequence[str] | None = None) -> Iterator[pq.ColumnChunkMetaData]:
-        """The column chunks that reading the columns takes."""
+    def _chunks(self, columns: Sequence[str] | None = None) -> "Iterator[tuple[int, pq.ColumnChunkMetaData]]":
+        """The column chunks that reading the columns takes, each behind its place in the row group."""
         wanted = self.columns if columns is None else columns
         group = self.metadata.row_group(self.number)
         for place in range(group.num_columns):
@@ -223,10 +221,10 @@ class Group:
             except UnicodeDecodeError as exc:
                 raise self.undecodable(exc) from exc
             if any(path == name or path.startswith(f"{name}.") for name in wanted):
-                yield chunk
+                yield place, chunk
 
 
-def _longest(chunk: pq.ColumnChunkMetaData) -> int:
+def _longest(chunk: "pq.ColumnChunkMetaData") -> int:
     """How long a value may be that is in the file once and in many rows; 0 where none is longer than some KiB."""
     try:
         statistics = chunk.statistics
@@ -242,7 +240,7 @@ def _longest(chunk: pq.ColumnChunkMetaData) -> int:
     return max(0, expanded)
 
 
-def _span(chunk: pq.ColumnChunkMetaData) -> tuple[int, int]:
+def _span(chunk: "pq.ColumnChunkMetaData") -> tuple[int, int]:
     starts = [chunk.data_page_offset]
     if chunk.has_dictionary_page and chunk.dictionary_page_offset:
         starts.append(chunk.dictionary_page_offset)

@@ -1,12 +1,14 @@
 """What the footers of Parquet files say of a column's values, row group by row group."""
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from openenv_tasksets.loaders.rows import ValueRange
+
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
 
 _UNREADABLE = (pa.ArrowException, ValueError, TypeError)
 
@@ -14,7 +16,7 @@ _UNREADABLE = (pa.ArrowException, ValueError, TypeError)
 class GroupOfFile(NamedTuple):
     """A row group, by its file's footer and its number in there."""
 
-    metadata: pq.FileMetaData
+    metadata: "pq.FileMetaData"
     number: int
 
 
@@ -34,7 +36,7 @@ def column_ranges(groups: Iterable[GroupOfFile], name: str) -> list[ValueRange |
     return ranges
 
 
-def _place(metadata: pq.FileMetaData, name: str) -> int | None:
+def _place(metadata: "pq.FileMetaData", name: str) -> int | None:
     """The number of the one leaf that is the column; None where there is none of a known order."""
     schema = metadata.schema.to_arrow_schema()
     if schema.names.count(name) != 1 or not _is_ordered(schema.field(name).type):
@@ -52,7 +54,7 @@ def _is_ordered(kind: pa.DataType) -> bool:
     return bool(text or types.is_signed_integer(kind) or types.is_float32(kind) or types.is_float64(kind))
 
 
-def _range(chunk: pq.ColumnChunkMetaData) -> ValueRange | None:
+def _range(chunk: "pq.ColumnChunkMetaData") -> ValueRange | None:
     try:
         statistics = chunk.statistics
         if statistics is None or not statistics.has_min_max:

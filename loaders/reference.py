@@ -12,9 +12,10 @@ Revisions may hold slashes. Behind an environment, all that follows the ``@`` is
 """
 
 import re
-from dataclasses import dataclass
 from typing import NoReturn
 from urllib.parse import quote, unquote
+
+import msgspec
 
 from openenv_tasksets.loaders.errors import ReferenceInvalid
 
@@ -34,8 +35,7 @@ _COMMIT_HASH = re.compile(r"[0-9a-f]{40}")
 _MOST_REPO_ID, _MOST_REVISION = 96, 256
 
 
-@dataclass(frozen=True, slots=True)
-class DatasetReference:
+class DatasetReference(msgspec.Struct, frozen=True):
     """A dataset repository, an environment in it, and a revision, as the user wrote them.
 
     Attributes:
@@ -107,8 +107,7 @@ class DatasetReference:
         return f"{place}@{quote(self.revision, safe='/@!$&+,;=()' if keeps_slash else '@!$&+,;=()')}"
 
 
-@dataclass(frozen=True, slots=True)
-class ResolvedReference:
+class ResolvedReference(msgspec.Struct, frozen=True):
     """A dataset repository at one commit, and an environment in it.
 
     Attributes:

@@ -11,7 +11,6 @@ that was killed, a disk that was full, a file that was cut and a flipped bit cos
 Files are read by ``pread``: a memory map would end the process where its file is cut.
 """
 
-import logging
 import os
 import struct
 import threading
@@ -25,8 +24,6 @@ from pathlib import Path
 import msgspec
 
 from openenv_tasksets.loaders.cache_folder import replace_file
-
-logger = logging.getLogger(__name__)
 
 MAGIC = b"OTR2"
 """Of a record. All numbers in records are of little endian, those in tables as the machine has them."""
@@ -292,13 +289,20 @@ class RowStore:
         if isinstance(exc, OSError):
             self._give_up(exc)
             return
-        logger.warning("the row store %s is damaged; what is wrong in it is read from Parquet", self.folder)
+        _warn("the row store %s is damaged; what is wrong in it is read from Parquet", self.folder)
 
     def _give_up(self, exc: OSError) -> None:
         if not self._is_broken:
             self._is_broken = True
-            logger.warning("the row store %s cannot be read: %s; rows are read from Parquet", self.folder, exc)
+            _warn("the row store %s cannot be read: %s; rows are read from Parquet", self.folder, exc)
         self._blocks.clear()
+
+
+def _warn(message: str, *values: object) -> None:
+    # A cold start that all goes well with does without.
+    import logging
+
+    logging.getLogger(__name__).warning(message, *values)
 
 
 def seed(group: int) -> int:

@@ -1,8 +1,10 @@
 """Where a stream is: one whole number, the few positions still out, and the stream that they belong to."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from openenv_tasksets.loaders.errors import StateRefused
 from openenv_tasksets.loaders.order import MAX_POSITION, positions
@@ -11,8 +13,7 @@ VERSION = 1
 _NUMBERS = ("shard_index", "shard_count", "next")
 
 
-@dataclass(frozen=True, slots=True)
-class StreamState:
+class StreamState(msgspec.Struct, frozen=True):
     """A point in one shard of a stream.
 
     Every position of the shard below ``next`` was done, but for those that are ``outstanding``.

@@ -1,16 +1,16 @@
 """Dotted column paths: ``metadata.level``, and ``tools.parameters`` through a list of structs."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 
 class PathMissing(LookupError):
     """The path leads nowhere in this row; the text says where it stopped, without any value."""
 
 
-@dataclass(frozen=True, slots=True)
-class ColumnPath:
+class ColumnPath(msgspec.Struct, frozen=True):
     """A top-level column and the fields to follow below it.
 
     Attributes:

@@ -3,18 +3,17 @@
 import codecs
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from openenv_tasksets.declaration import Declaration, Origin, minor_version, with_origin
 from openenv_tasksets.declaration_issues import MISSING, Mistake, Wrong, issues_of
 from openenv_tasksets.declared_pattern import PatternWork
 from openenv_tasksets.field_path import Step, field_path, path_steps
 from openenv_tasksets.loaders.errors import DeclarationError, Issue
-from openenv_tasksets.yaml_edit import CannotEdit, edited, same
 from openenv_tasksets.yaml_scalar import values_of
-from openenv_tasksets.yaml_text import document_text
 from openenv_tasksets.yaml_tree import MOST_BYTES, Node, decoded, line_at, read_tree
 
 FILE_NAME = "environment.yaml"
@@ -84,6 +83,10 @@ def declaration_yaml(declaration: Declaration) -> bytes:
         DeclarationError: The copy holds wrong values, or it cannot be written into its file without losing
             something, such as comments within a replaced value.
     """
+    # Most declarations are only read.
+    from openenv_tasksets.yaml_edit import CannotEdit, edited, same
+    from openenv_tasksets.yaml_text import document_text
+
     values = _plain(declaration)
     origin = declaration.origin
     if origin.data is None or origin.tree is None:

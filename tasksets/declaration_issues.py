@@ -131,15 +131,15 @@ def issues_of(mistakes: Iterable[Mistake], tree: Node | None = None) -> list[Iss
         mistakes: Of the whole that the file holds.
         tree: The file, for lines; None where there is none.
     """
-    # Only a mistake needs it.
-    import difflib
-
     guesses = iter(range(_MOST_GUESSES))
 
     def spelled(given: str, allowed: Sequence[str]) -> str:
         is_long = len(given) > _MOST_SPELLED
         close: list[str] = []
         if not is_long and next(guesses, None) is not None:
+            # Only a mistake needs it.
+            import difflib
+
             close = difflib.get_close_matches(given, allowed[:_MOST_CANDIDATES], n=1)
         guess = f"; did you mean {close[0]!r}?" if close else "."
         return f"{shown(given)}{guess} {listing(allowed)}"

@@ -1,9 +1,10 @@
 """The splits that a declaration names, the row files in a folder that hold them, and one of them opened."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from openenv_tasksets.binding import compile_binding
 from openenv_tasksets.declaration import (

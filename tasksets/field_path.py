@@ -8,7 +8,7 @@ Step = str | int
 
 _MOST_KEY = 60
 _PLAIN_KEY = re.compile(r"[^\s.\[\]\"']+")
-_STEP = re.compile(r"""\[(\d+)\]|\[("(?:[^"\\]|\\.)*")\]|([^\s.\[\]"']+)""")
+_STEP = r"""\[(\d+)\]|\[("(?:[^"\\]|\\.)*")\]|([^\s.\[\]"']+)"""
 
 
 def field_path(steps: Iterable[Step]) -> str:
@@ -29,5 +29,5 @@ def field_path(steps: Iterable[Step]) -> str:
 def path_steps(path: str) -> tuple[Step, ...]:
     """The steps of a path that ``field_path`` wrote (a key that it cut short comes back cut)."""
     return tuple(
-        int(index) if index else json.loads(quoted) if quoted else key for index, quoted, key in _STEP.findall(path)
+        int(index) if index else json.loads(quoted) if quoted else key for index, quoted, key in re.findall(_STEP, path)
     )

@@ -2,8 +2,10 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
+
+from msgspec.structs import replace
 
 from openenv_tasksets.declaration import Declaration, EnvironmentDeclaration
 from openenv_tasksets.declaration_file import FILE_NAME, parse_declaration

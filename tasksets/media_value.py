@@ -7,7 +7,6 @@ it is, so it is the form for the wire, and what chat endpoints take as the URL o
 import base64
 import binascii
 import io
-import mimetypes
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeGuard
@@ -137,7 +136,11 @@ def _type_of(content: bytes, path: str | None) -> str:
     for start, inner, name in _TYPES:
         if content.startswith(start) and (not inner or content[8:12] == inner):
             return name
-    return (mimetypes.guess_type(path)[0] if path else None) or _ANY_TYPE
+    if not path:
+        return _ANY_TYPE
+    import mimetypes
+
+    return mimetypes.guess_type(path)[0] or _ANY_TYPE
 
 
 def _named(value: Any) -> str:

@@ -1,8 +1,10 @@
 """What a user names where a taskset is wanted: a folder of this machine, or a reference to the Hub."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from openenv_tasksets.declaration import Declaration
 from openenv_tasksets.declaration_file import read_declaration

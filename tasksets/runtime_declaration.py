@@ -31,8 +31,8 @@ _BOUND = r"\s*(?:~=|===?|!=|<=?|>=?)\s*[A-Za-z0-9.*+!_-]+\s*"
 _VERSIONS = Text("a version range such as '>=0.10.0'", f"{_BOUND}(?:,{_BOUND})*", longest=256)
 _REQUIREMENT = Text("a package to install, such as 'acme-env>=1.0' (no URL)", r"[A-Za-z0-9][^@]*", longest=256)
 # What most say, and what needs no library to be understood.
-_PLAIN_VERSIONS = re.compile(r"(?:[<>]=?|==|!=) ?[0-9]+(?:\.[0-9]+)*", re.ASCII)
-_PLAIN_PACKAGE = re.compile(r"[A-Za-z0-9]+(?:[-._][A-Za-z0-9]+)*", re.ASCII)
+_PLAIN_VERSIONS = r"(?:[<>]=?|==|!=) ?[0-9]+(?:\.[0-9]+)*"
+_PLAIN_PACKAGE = r"[A-Za-z0-9]+(?:[-._][A-Za-z0-9]+)*"
 _RUNTIMES = ("package", "image", "space_id")
 
 
@@ -58,7 +58,7 @@ class SecretName:
 
 
 def _is_range(text: str) -> None:
-    if _PLAIN_VERSIONS.fullmatch(text):
+    if re.fullmatch(_PLAIN_VERSIONS, text, re.ASCII):
         return
     from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
@@ -69,7 +69,7 @@ def _is_range(text: str) -> None:
 
 
 def _is_requirement(text: str) -> None:
-    if _PLAIN_PACKAGE.fullmatch(text):
+    if re.fullmatch(_PLAIN_PACKAGE, text, re.ASCII):
         return
     from packaging.requirements import InvalidRequirement, Requirement
 

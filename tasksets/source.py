@@ -14,9 +14,7 @@ import msgspec
 
 from openenv_tasksets.declaration import Declaration, EnvironmentDeclaration
 from openenv_tasksets.declared_splits import with_line
-from openenv_tasksets.environment import accepts
 from openenv_tasksets.loaders.errors import DeclarationError, Issue, SourceError, SourceNotInstalled
-from openenv_tasksets.loaders.made_rows import MadeRows
 from openenv_tasksets.loaders.rows import Rows
 from openenv_tasksets.loaders.spelling import nearest
 
@@ -71,6 +69,8 @@ def _open(source: Callable[..., Any], name: str, version: str, split: str, argum
         raise SourceError(
             f"{shown} cannot be made for split {split!r} with the arguments declared: {type(exc).__name__}: {exc}"
         ) from exc
+    from openenv_tasksets.loaders.made_rows import MadeRows
+
     identity = msgspec.json.encode([version, name, split, arguments], order="deterministic").decode()
     return MadeRows(made, shown, identity)
 
@@ -96,6 +96,9 @@ def _entry_point(name: str, environment: EnvironmentDeclaration) -> "EntryPoint"
 
 
 def _check_arguments(source: Callable[..., Any], declaration: Declaration, environment: EnvironmentDeclaration) -> None:
+    # Rows from files need none of it.
+    from openenv_tasksets.environment import accepts
+
     dataset = environment.dataset
     accepted = accepts(source)
     given = {} if dataset is None else dataset.arguments

@@ -10,7 +10,6 @@ from openenv_tasksets.declaration import Declaration, EnvironmentDeclaration, Sp
 from openenv_tasksets.declared_splits import declared_splits, open_split
 from openenv_tasksets.from_path import read_from_path
 from openenv_tasksets.loaders.errors import SplitNotFound
-from openenv_tasksets.loaders.reference import DatasetReference, ResolvedReference
 from openenv_tasksets.loaders.rows import ListRows, Rows, RowSource
 from openenv_tasksets.loaders.spelling import nearest
 from openenv_tasksets.loaders.stores import Stores
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     import datasets
 
     from openenv_tasksets.loaders.hub import Hub
+    from openenv_tasksets.loaders.reference import DatasetReference, ResolvedReference
     from openenv_tasksets.publish import PushResult
 
 
@@ -48,7 +48,7 @@ class Taskset(TasksetTasks, TasksetStreams, Mapping[str, TaskView]):
         *,
         default_split: str | None = None,
         shuffle_seed: int = 0,
-        reference: ResolvedReference | None = None,
+        reference: "ResolvedReference | None" = None,
     ) -> None:
         self.declaration = declaration
         self.environment = environment
@@ -66,7 +66,7 @@ class Taskset(TasksetTasks, TasksetStreams, Mapping[str, TaskView]):
     @classmethod
     def from_hub(
         cls,
-        reference: str | DatasetReference,
+        reference: "str | DatasetReference",
         *,
         environment: str | None = None,
         revision: str | None = None,
@@ -245,7 +245,7 @@ class Taskset(TasksetTasks, TasksetStreams, Mapping[str, TaskView]):
         *,
         default_split: str | None,
         shuffle_seed: int,
-        reference: ResolvedReference | None = None,
+        reference: "ResolvedReference | None" = None,
     ) -> "Taskset":
         """The declared splits among those that there are rows for; without any declared, all of them."""
         splits = declared_splits(declaration, environment, rows)

@@ -14,9 +14,9 @@ CoreValue = str | bool | int | float | None
 Number = TypeVar("Number", int, float)
 
 _BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
-_INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+_INTEGER = r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+"
+_FLOAT = r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?"
+_NOT_FINITE = r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"
 _MOST_DIGITS = 400
 _MOST_BITS = 1024
 
@@ -48,10 +48,10 @@ def core_value(text: str) -> CoreValue:
         return None
     if text in _BOOLEANS:
         return _BOOLEANS[text]
-    if _NOT_FINITE.fullmatch(text):
+    if re.fullmatch(_NOT_FINITE, text):
         raise ValueError(f"{text} is not a number that JSON can hold; quote it if it is text")
-    is_integer = _INTEGER.fullmatch(text)
-    if not is_integer and not _FLOAT.fullmatch(text):
+    is_integer = re.fullmatch(_INTEGER, text)
+    if not is_integer and not re.fullmatch(_FLOAT, text):
         return str(text)
     if len(text) > _MOST_DIGITS:
         raise ValueError(f"a number of {len(text)} characters; quote it if it is text")

@@ -297,7 +297,7 @@ def test_a_second_process_reads_what_the_first_one_built(root, expected):
         import json
         rows = opened()
         print(json.dumps([rows[index]["id"] for index in range(len(rows))]))
-        assert "pyarrow.parquet" not in sys.modules
+        assert "openenv_tasksets.loaders.parquet" not in sys.modules
         """,
     )
     out, err = process.communicate(timeout=60)

@@ -81,7 +81,8 @@ def test_the_first_row_loads_no_checking_library_and_with_a_store_no_pyarrow(fol
     write_parquet(folder / FIRST_TRAIN_FILE, long)
     program = (
         "import sys, openenv_tasksets; taskset = openenv_tasksets.Taskset.from_path(sys.argv[1]);"
-        "assert taskset['train'][1].id == '1'; loaded = {'pyarrow', 'pydantic', 'typer'} & set(sys.modules);"
+        "assert taskset['train'][1].id == '1'; "
+        "loaded = {'pyarrow', 'pyarrow.fs', 'pydantic', 'typer'} & set(sys.modules);"
         "print(*loaded); builder = taskset.split('train').rows.build(); assert builder is None or builder.wait()"
     )
 
