@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qs
 
 from openenv_tasksets.loaders.errors import EnvironmentFailed
 from openenv_tasksets.server.access import Caller, check
@@ -76,6 +77,11 @@ class Channel:
         """The error frame and the close code for a client whose session the server ends."""
         frame = self.error(wire_error(SessionEnded(why)).frame_data())
         return frame, SERVICE_RESTART if self.host.sessions.stopping else GOING_AWAY
+
+
+def wanted_session(query: str) -> str | None:
+    """The id of the session that a connection is to take up, by the query of its URL; None or empty for a new one."""
+    return parse_qs(query).get("session_id", [None])[-1]
 
 
 async def begin(channel: Channel, new_id: str, wanted_id: str | None, holder: Tell) -> Session:

@@ -9,7 +9,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, cast
-from urllib.parse import parse_qs, unquote
+from urllib.parse import unquote
 
 import uvicorn
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -30,6 +30,7 @@ from openenv_tasksets.server.conversation import (
     answer_finished,
     answer_soon,
     begin,
+    wanted_session,
 )
 from openenv_tasksets.server.eager import run_eagerly
 from openenv_tasksets.server.environment_pool import PooledCall
@@ -163,7 +164,7 @@ class EpisodeProtocol(asyncio.Protocol):
             self._hand_over(data)
             return
         new_id = new_session_id()
-        wanted = parse_qs(query).get("session_id", [None])[-1]
+        wanted = wanted_session(query)
         try:
             caller = self.gate.admit_websocket(request.headers.get_all)
         except AccessDenied as exc:

@@ -49,7 +49,8 @@ def test_whoever_waits_is_served_in_turn_and_whoever_is_too_many_is_told_to_come
             assert ask(first, "reset", {"index": 0})["type"] == "observation"
             assert eventually(lambda: host.sessions.slots.waiting == 1)
             # Frames that come before the session are answered by it.
-            second.send(json.dumps({"type": "reset", "data": {"index": 1}}))
+            for index in (1, 3):
+                second.send(json.dumps({"type": "reset", "data": {"index": index}}))
             with connect(ws) as third:
                 assert eventually(lambda: host.sessions.slots.waiting == 2)
                 with connect(ws) as fourth:
@@ -59,7 +60,8 @@ def test_whoever_waits_is_served_in_turn_and_whoever_is_too_many_is_told_to_come
                 assert (refused.status_code, refused.json()["code"]) == (503, "CAPACITY_REACHED")
                 assert int(refused.headers["retry-after"]) > 0
                 first.close()
-                assert receive(second)["data"]["observation"]["question"] == "q1"
+                assert [receive(second)["data"]["observation"]["question"] for _ in range(2)] == ["q1", "q3"]
+                assert ask(second, "step", {"answer": "a3"})["data"]["reward"] == 1.0
                 second.close()
                 assert ask(third, "reset", {"index": 2})["data"]["observation"]["question"] == "q2"
 
