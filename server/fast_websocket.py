@@ -38,6 +38,7 @@ from openenv_tasksets.server.gate import Gate
 from openenv_tasksets.server.handshake import refusal, server_protocol
 from openenv_tasksets.server.host import Host
 from openenv_tasksets.server.http_episode import SESSION_HEADER
+from openenv_tasksets.server.inline_session import InlineSession
 from openenv_tasksets.server.outcome import Outcome
 from openenv_tasksets.server.pooled_session import Awaited, PooledSession
 from openenv_tasksets.server.session import Session, new_session_id
@@ -277,7 +278,7 @@ class EpisodeProtocol(asyncio.Protocol):
         session, channel = self._session, self._channel
         is_next = self._turn is None and self._answering is None and self._writable and not self._waiting
         try:
-            if is_text and is_next and session is not None and session.inline and channel is not None:
+            if is_text and is_next and isinstance(session, InlineSession) and channel is not None:
                 reply = answer_at_once(channel, session, payload)
                 if isinstance(reply, bytes):
                     self._send(reply)
@@ -325,7 +326,7 @@ class EpisodeProtocol(asyncio.Protocol):
     def _settle(self, work: Coroutine[Any, Any, bytes | None], session: Session, channel: Channel) -> None:
         """Send what the work of answering gives, once it is there."""
         run = channel.host.sessions.run
-        reply = run_eagerly(work, run) if session.inline else run(work)
+        reply = run_eagerly(work, run) if isinstance(session, InlineSession) else run(work)
         if isinstance(reply, asyncio.Task):
             self._answering = reply
             reply.add_done_callback(self._answered)

@@ -11,6 +11,7 @@ from openenv_tasksets.server.asgi_socket import AsgiSocket, SocketClosed, broke,
 from openenv_tasksets.server.conversation import Channel, Refused, answer, answer_at_once, begin, wanted_session
 from openenv_tasksets.server.eager import run_eagerly
 from openenv_tasksets.server.http_episode import SESSION_HEADER
+from openenv_tasksets.server.inline_session import InlineSession
 from openenv_tasksets.server.session import Session, new_session_id
 
 MOST_AHEAD = 16
@@ -25,7 +26,10 @@ async def serve_websocket(scope: Scope, receive: Receive, send: Send, channel: C
         # How it ended where this handler is cancelled, too.
         is_broken = True
         try:
-            is_broken = await (_answer_in_turn if session.inline else _answer_ahead)(connection, session)
+            if isinstance(session, InlineSession):
+                is_broken = await _answer_in_turn(connection, session)
+            else:
+                is_broken = await _answer_ahead(connection, session)
         finally:
             # The slot must be freed even when the server cancels this handler, and before its loop is closed.
             await asyncio.shield(channel.host.sessions.run(_leave(channel, session, is_broken=is_broken)))
@@ -101,8 +105,8 @@ class _Connection:
         self.channel.host.sessions.run(self.socket.end(*self.channel.farewell(why)))
 
 
-async def _answer_in_turn(connection: _Connection, session: Session) -> bool:
-    """Answer until the connection is over; whether it broke. For sessions that hardly ever wait."""
+async def _answer_in_turn(connection: _Connection, session: InlineSession) -> bool:
+    """Answer until the connection is over; whether it broke."""
     channel, socket = connection.channel, connection.socket
     for frame in connection.frames:
         if not await socket.answer(await answer(channel, session, frame)):

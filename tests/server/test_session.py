@@ -11,6 +11,7 @@ from openenv_tasksets.episode import Episode
 from openenv_tasksets.loaders.errors import EnvironmentFailed, PolicyError, ResetNeeded, SelectionError, TimeExceeded
 from openenv_tasksets.server.environment_pool import PooledCall
 from openenv_tasksets.server.environment_type import EnvironmentType
+from openenv_tasksets.server.inline_session import InlineSession
 from openenv_tasksets.server.outcome import Outcome
 from openenv_tasksets.server.pooled_session import PooledSession
 from openenv_tasksets.server.runtime import start_runtime
@@ -148,12 +149,12 @@ def open_session(clock, request):
         kind = EnvironmentType.of(environment, blocking="pool" if pooled else None)
         start = partial(start_runtime, kind)
         inline = kind.inline and request.param != "in turn"
-        session = (PooledSession if pooled else Session)(
-            "an-id", await start(), start, WAYS[request.param], Limits(**limits), inline=inline, clock=clock
+        session = (InlineSession if inline else PooledSession if pooled else Session)(
+            "an-id", await start(), start, WAYS[request.param], Limits(**limits), clock=clock
         )
         if pooled:
             return Soon(session)
-        return session if request.param == "in turn" else AtOnce(session)
+        return AtOnce(session) if inline else session
 
     return make
 
