@@ -7,7 +7,6 @@ from urllib.parse import parse_qs
 
 from openenv_tasksets.loaders.errors import EnvironmentFailed
 from openenv_tasksets.server.access import Caller, check
-from openenv_tasksets.server.environment_pool import PooledCall
 from openenv_tasksets.server.errors import wire_error
 from openenv_tasksets.server.gate import Gate
 from openenv_tasksets.server.host import Host
@@ -15,6 +14,7 @@ from openenv_tasksets.server.inline_session import InlineSession
 from openenv_tasksets.server.json_rpc import SERVER_ERROR, RpcError, failure, request_id_of
 from openenv_tasksets.server.openenv_rpc import RpcContext, answer_rpc
 from openenv_tasksets.server.outcome import Outcome
+from openenv_tasksets.server.pooled_environment import PooledCall
 from openenv_tasksets.server.pooled_session import Awaited, Finish, PooledSession
 from openenv_tasksets.server.rate_limit import RateExceeded
 from openenv_tasksets.server.session import Session, SessionEnded

@@ -23,7 +23,6 @@ from openenv_tasksets.server.conversation import (
     wanted_session,
 )
 from openenv_tasksets.server.eager import run_eagerly
-from openenv_tasksets.server.environment_pool import PooledCall
 from openenv_tasksets.server.gate import Gate
 from openenv_tasksets.server.handshake import refusal
 from openenv_tasksets.server.host import Host
@@ -31,6 +30,7 @@ from openenv_tasksets.server.http_episode import SESSION_HEADER
 from openenv_tasksets.server.inline_session import InlineSession
 from openenv_tasksets.server.message_protocol import MessageProtocol
 from openenv_tasksets.server.outcome import Outcome
+from openenv_tasksets.server.pooled_environment import PooledCall
 from openenv_tasksets.server.pooled_session import Awaited, PooledSession
 from openenv_tasksets.server.session import Session, new_session_id
 

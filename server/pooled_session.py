@@ -4,8 +4,8 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, TypeAlias
 
 from openenv_tasksets.episode import Episode
-from openenv_tasksets.server.environment_pool import PooledCall
 from openenv_tasksets.server.outcome import Outcome
+from openenv_tasksets.server.pooled_environment import PooledCall
 from openenv_tasksets.server.runtime import PooledRuntime
 from openenv_tasksets.server.session import Session, least
 

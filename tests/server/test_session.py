@@ -9,10 +9,10 @@ import pytest
 from openenv_tasksets.declaration import Limits
 from openenv_tasksets.episode import Episode
 from openenv_tasksets.loaders.errors import EnvironmentFailed, PolicyError, ResetNeeded, SelectionError, TimeExceeded
-from openenv_tasksets.server.environment_pool import PooledCall
 from openenv_tasksets.server.environment_type import EnvironmentType
 from openenv_tasksets.server.inline_session import InlineSession
 from openenv_tasksets.server.outcome import Outcome
+from openenv_tasksets.server.pooled_environment import PooledCall
 from openenv_tasksets.server.pooled_session import PooledSession
 from openenv_tasksets.server.runtime import start_runtime
 from openenv_tasksets.server.session import Session, SessionEnded
