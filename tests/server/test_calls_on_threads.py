@@ -8,6 +8,7 @@ import threading
 import weakref
 
 import pytest
+from asking import until
 
 from openenv_tasksets.loaders.errors import TimeExceeded
 from openenv_tasksets.server.environment_pool import pooled_environment
@@ -27,14 +28,6 @@ async def make(request):
     yield make
     for each in made:
         each.stop()
-
-
-async def eventually(holds):
-    for _ in range(1000):
-        if holds():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("it never came true")
 
 
 async def test_calls_of_one_environment_never_overlap_and_keep_their_order(make):
@@ -78,7 +71,7 @@ async def test_a_call_that_takes_too_long_is_given_up_and_the_next_one_waits_for
     assert await make().call(lambda: "others go on") == "others go on"
     assert order == []
     let_go.set()
-    await eventually(lambda: order == ["stuck", "last"])
+    await until(lambda: order == ["stuck", "last"])
 
 
 async def test_a_call_that_is_in_time_is_not_given_up(make):

@@ -3,12 +3,11 @@
 import json
 import socket
 import threading
-from contextlib import ExitStack, closing
-from urllib.parse import urlsplit
+from contextlib import ExitStack
 
 import httpx
 import pytest
-from asking import ask, ended, eventually, receive
+from asking import ask, ended, eventually, open_raw, receive
 from plain_quiz import TASK, Quiz, rows
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
@@ -106,7 +105,7 @@ def test_a_client_that_leaves_the_line_gives_its_place_up(make_host, serve, tran
                 assert eventually(lambda: host.sessions.slots.waiting == 1)
                 leaver.socket.shutdown(socket.SHUT_RDWR)
                 assert eventually(lambda: host.sessions.slots.waiting == 0)
-            with closing(socket.create_connection((urlsplit(url).hostname, urlsplit(url).port))) as raw:
+            with open_raw(url) as raw:
                 raw.sendall(b"POST /reset HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n")
                 assert eventually(lambda: host.sessions.slots.waiting == 1)
             assert eventually(lambda: host.sessions.slots.waiting == 0)

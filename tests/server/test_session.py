@@ -5,6 +5,7 @@ import threading
 from functools import partial
 
 import pytest
+from one_episode import Clock
 
 from openenv_tasksets.declaration import Limits
 from openenv_tasksets.episode import Episode
@@ -70,13 +71,6 @@ async def select(request):
     arguments = {"question": "?", **{name: request[name] for name in ("fail", "done") if name in request}}
     ignored = tuple(sorted(request.keys() - {"fail", "done", "episode_id"}))
     return Episode(task, 7, 0, request.get("episode_id"), arguments, ignored)
-
-
-class Clock:
-    now = 100.0
-
-    def __call__(self):
-        return self.now
 
 
 @pytest.fixture
