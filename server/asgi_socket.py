@@ -21,8 +21,8 @@ class AsgiSocket:
         send: ASGI's.
 
     Attributes:
-        receive: As given; where it is closed, it gives a message of type ``websocket.disconnect``.
-        send: As given; raises OSError where the client is gone, who is then no more received from either.
+        receive: As given.
+        send: As given. It raises OSError where the client is gone, which is what is received next.
         open: Whether it is accepted and was not closed from this side.
     """
 
@@ -57,7 +57,7 @@ class AsgiSocket:
         if frame is None:
             await self.close(NORMAL)
         elif self.open:
-            with contextlib.suppress(OSError):  # which is what is received next
+            with contextlib.suppress(OSError):
                 await self.send({"type": "websocket.send", "text": frame.decode()})
         return self.open
 
