@@ -3,16 +3,18 @@
 from collections.abc import Awaitable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qs
 
 from openenv_tasksets.loaders.errors import EnvironmentFailed
 from openenv_tasksets.server.access import Caller, check
-from openenv_tasksets.server.environment_pool import PooledCall
 from openenv_tasksets.server.errors import wire_error
 from openenv_tasksets.server.gate import Gate
 from openenv_tasksets.server.host import Host
+from openenv_tasksets.server.inline_session import InlineSession
 from openenv_tasksets.server.json_rpc import SERVER_ERROR, RpcError, failure, request_id_of
 from openenv_tasksets.server.openenv_rpc import RpcContext, answer_rpc
 from openenv_tasksets.server.outcome import Outcome
+from openenv_tasksets.server.pooled_environment import PooledCall
 from openenv_tasksets.server.pooled_session import Awaited, Finish, PooledSession
 from openenv_tasksets.server.rate_limit import RateExceeded
 from openenv_tasksets.server.session import Session, SessionEnded
@@ -78,6 +80,11 @@ class Channel:
         return frame, SERVICE_RESTART if self.host.sessions.stopping else GOING_AWAY
 
 
+def wanted_session(query: str) -> str | None:
+    """The id of the session that a connection is to take up, by the query of its URL; None or empty for a new one."""
+    return parse_qs(query).get("session_id", [None])[-1]
+
+
 async def begin(channel: Channel, new_id: str, wanted_id: str | None, holder: Tell) -> Session:
     """The session of a new connection.
 
@@ -117,10 +124,12 @@ def _refused(channel: Channel, exc: Exception) -> Refused:
     return Refused(channel.error(data), code)
 
 
-def answer_at_once(channel: Channel, session: Session, text: str | bytes) -> bytes | Coroutine[Any, Any, bytes | None]:
+def answer_at_once(
+    channel: Channel, session: InlineSession, text: str | bytes
+) -> bytes | Coroutine[Any, Any, bytes | None]:
     """The frame that answers a text frame, or what is left to await for it, as from ``answer``.
 
-    For sessions that are ``inline``: a plain reset or step of theirs takes no coroutine and no task.
+    A plain reset or step takes no coroutine and no task.
 
     Raises:
         UnicodeDecodeError: The bytes are no text.
@@ -142,7 +151,7 @@ def answer_soon(
 ) -> bytes | PooledCall | Coroutine[Any, Any, bytes | None]:
     """The frame that answers a text frame, or the call that is being made for it, or what is left to await.
 
-    For sessions whose environment's calls run on the pool: a plain reset or step of theirs takes no task.
+    A plain reset or step takes no task.
 
     Args:
         channel: The connection.

@@ -8,7 +8,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any, TypeAlias, TypeVar, cast
 
-from openenv_tasksets.server.failure import within
+from openenv_tasksets.server.failure import outcome_of, within
 from openenv_tasksets.server.turns import my_turn
 from openenv_tasksets.server.turnstile import WAKING
 
@@ -135,15 +135,3 @@ def shared_thread(environment: type[Any]) -> EnvironmentThread:
             thread = _shared_threads[environment] = EnvironmentThread(environment.__name__, shared=True)
             weakref.finalize(environment, thread.end)
         return _shared_threads[environment]
-
-
-def outcome_of(function: Callable[..., Any], *arguments: Any) -> tuple[Any, Exception | None]:
-    """What a call gives, or raises, whatever that is: as the exception that its caller is to see."""
-    try:
-        return function(*arguments), None
-    except Exception as exc:  # noqa: BLE001 - handed to the caller
-        return None, exc
-    except BaseException as exc:  # noqa: BLE001 - as above
-        failed = RuntimeError(type(exc).__name__)
-        failed.__cause__ = exc
-        return None, failed

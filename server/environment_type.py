@@ -9,8 +9,9 @@ from typing import Any, Literal, cast
 
 from openenv_tasksets.environment import Accepts, Environment, accepts, method_name
 from openenv_tasksets.loaders.errors import EnvironmentNotFound
-from openenv_tasksets.server.environment_pool import PooledEnvironment
+from openenv_tasksets.server.environment_pool import pooled_environment
 from openenv_tasksets.server.environment_thread import EnvironmentThread, shared_thread
+from openenv_tasksets.server.pooled_environment import PooledEnvironment
 from openenv_tasksets.server.tool_actions import RESERVED_NAMES, takes_tool_actions, with_tool_actions
 from openenv_tasksets.server.wire_type import WireType, method_types, wire_type
 
@@ -161,7 +162,7 @@ def _step_tool(environment: type[Any]) -> str | None:
 
 def _thread(environment: type[Any], blocking: Blocking) -> Callable[[], EnvironmentThread | PooledEnvironment]:
     if blocking == "pool":
-        return PooledEnvironment
+        return pooled_environment
     if getattr(environment, "REQUIRES_SINGLE_THREAD_EXECUTOR", False):
         return partial(shared_thread, environment)
     return partial(EnvironmentThread, environment.__name__)

@@ -1,8 +1,8 @@
 """What an environment's exceptions become, and how long it is waited for."""
 
 import asyncio
-from collections.abc import Awaitable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 
 from openenv_tasksets.loaders.errors import EnvironmentFailed, TasksetError, TimeExceeded
 
@@ -41,6 +41,18 @@ class failures:
 
     def _failed(self, exc: BaseException) -> EnvironmentFailed:
         return EnvironmentFailed(f"environment {self._name!r} {self._what}: {type(exc).__name__}")
+
+
+def outcome_of(function: Callable[..., Any], *arguments: Any) -> tuple[Any, Exception | None]:
+    """What a call gives, or raises, whatever that is: as the exception that its caller is to see."""
+    try:
+        return function(*arguments), None
+    except Exception as exc:  # noqa: BLE001 - handed to the caller
+        return None, exc
+    except BaseException as exc:  # noqa: BLE001 - as above
+        failed = RuntimeError(type(exc).__name__)
+        failed.__cause__ = exc
+        return None, failed
 
 
 async def within(awaitable: Awaitable[Result], timeout_s: float | None) -> Result:

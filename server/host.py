@@ -19,6 +19,7 @@ from openenv_tasksets.server.counts import Counts
 from openenv_tasksets.server.environment_server import EnvironmentServer
 from openenv_tasksets.server.environment_type import Blocking, EnvironmentType
 from openenv_tasksets.server.event_log import tell
+from openenv_tasksets.server.inline_session import InlineSession
 from openenv_tasksets.server.pooled_session import PooledSession
 from openenv_tasksets.server.rate_limit import RateLimit
 from openenv_tasksets.server.remote_runtime import EnvironmentKind, RemoteEnvironment, RemoteRuntime, wait_for
@@ -186,7 +187,7 @@ class Host:
         """
 
         rate = self.settings.max_rate
-        kind_of_session = PooledSession if self.kind.pooled else Session
+        kind_of_session = InlineSession if self.kind.inline else PooledSession if self.kind.pooled else Session
 
         async def make() -> Session:
             return kind_of_session(
@@ -196,7 +197,6 @@ class Host:
                 self.episode,
                 self._limits,
                 call_seconds=self.settings.step_timeout,
-                inline=self.kind.inline,
                 counts=self.counts,
                 rate=None if rate is None else RateLimit(rate),
             )

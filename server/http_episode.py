@@ -11,6 +11,7 @@ from openenv_tasksets.loaders.errors import SelectionError
 from openenv_tasksets.server.access import TRAINER, Caller, check
 from openenv_tasksets.server.errors import code_of, wire_error
 from openenv_tasksets.server.host import Host
+from openenv_tasksets.server.inline_session import InlineSession
 from openenv_tasksets.server.outcome import Outcome
 from openenv_tasksets.server.session import Session
 from openenv_tasksets.server.wire import TOO_DEEP, encode_json, is_too_deep
@@ -158,7 +159,7 @@ class HttpEpisodes:
     async def _begin(self, data: Mapping[str, Any]) -> tuple[Session, Outcome]:
         session = await self._host.open_session(kept=True)
         try:
-            found = session.reset_at_once(data) if session.inline else session.reset(data)
+            found = session.reset_at_once(data) if isinstance(session, InlineSession) else session.reset(data)
             return session, found if isinstance(found, Outcome) else await found
         except BaseException:
             await asyncio.shield(self._host.release(session))

@@ -8,11 +8,11 @@ from typing import Any, NoReturn, TypeVar, cast
 
 from openenv_tasksets.environment import Environment
 from openenv_tasksets.loaders.errors import EnvironmentFailed, TimeExceeded
-from openenv_tasksets.server.environment_pool import PooledCall, PooledEnvironment, Then
 from openenv_tasksets.server.environment_thread import EnvironmentThread
 from openenv_tasksets.server.environment_type import EnvironmentType
 from openenv_tasksets.server.failure import failures, within
 from openenv_tasksets.server.outcome import Outcome, fields_of
+from openenv_tasksets.server.pooled_environment import PooledCall, PooledEnvironment, Then
 from openenv_tasksets.server.runtime import CLOSE_SECONDS, NO_OPTIONS
 
 Result = TypeVar("Result")

@@ -1,11 +1,11 @@
 """A session whose environment's calls run on the pool: a plain reset or step of its takes no coroutine and no task."""
 
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 from openenv_tasksets.episode import Episode
-from openenv_tasksets.server.environment_pool import PooledCall
 from openenv_tasksets.server.outcome import Outcome
+from openenv_tasksets.server.pooled_environment import PooledCall
 from openenv_tasksets.server.runtime import PooledRuntime
 from openenv_tasksets.server.session import Session, least
 
@@ -19,9 +19,11 @@ class PooledSession(Session):
 
     __slots__ = ()
 
+    _runtime: PooledRuntime | None
+
     def reset_soon(self, request: Mapping[str, Any], finish: Finish) -> PooledCall | Awaited:
         """As ``reset``: the call that is being made, or what is left to await."""
-        runtime = cast("PooledRuntime | None", self._runtime)
+        runtime = self._runtime
         if runtime is None or self._turn.locked() or self._ended is not None:
             return self.reset(request)
         asked_at = self._clock()
@@ -36,7 +38,7 @@ class PooledSession(Session):
 
     def step_soon(self, action: Mapping[str, Any], finish: Finish) -> PooledCall | Awaited:
         """As ``step``, likewise."""
-        runtime = cast("PooledRuntime | None", self._runtime)
+        runtime = self._runtime
         if runtime is None or self._turn.locked() or self._ended is not None or "type" in action:
             return self.step(action)
         self._lifecycle.check_step()
@@ -51,7 +53,7 @@ class PooledSession(Session):
 
     def abandon(self, call: PooledCall) -> None:
         """Its client is gone, in the middle of a call."""
-        runtime = cast("PooledRuntime | None", self._runtime)
+        runtime = self._runtime
         if runtime is not None:
             runtime.abandon(call)
         self._turn.release()

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any, NoReturn, Protocol
 
 from openenv_tasksets.loaders.errors import EnvironmentFailed
-from openenv_tasksets.server.environment_pool import PooledCall, Then
 from openenv_tasksets.server.environment_type import EnvironmentType
 from openenv_tasksets.server.outcome import Outcome
+from openenv_tasksets.server.pooled_environment import PooledCall, Then
 
 CLOSE_SECONDS = 10.0
 """How long close() may take before the environment is left to itself."""

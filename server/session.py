@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NoReturn, TypeVar, cast
 
 import msgspec
@@ -16,16 +16,15 @@ from openenv_tasksets.server.event_log import listened, tell
 from openenv_tasksets.server.lifecycle import Lifecycle, Phase
 from openenv_tasksets.server.outcome import Outcome
 from openenv_tasksets.server.rate_limit import RateLimit
-from openenv_tasksets.server.runtime import NO_OPTIONS, EnvironmentGone, InlineRuntime, Runtime, ToolRuntime
+from openenv_tasksets.server.runtime import NO_OPTIONS, EnvironmentGone, Runtime, ToolRuntime
 from openenv_tasksets.server.session_events import tell_began, tell_ended, warn_of_ignored
 from openenv_tasksets.server.tool_actions import asks_for_tools
 
 Result = TypeVar("Result")
 Select = Callable[[Mapping[str, Any]], "Episode | Awaitable[Episode]"]
 Start = Callable[[], Awaitable[Runtime]]
-
-
-_BEYOND_USE = (TimeExceeded, EnvironmentGone)
+BEYOND_USE = (TimeExceeded, EnvironmentGone)
+"""After these the environment is given up."""
 
 
 class SessionEnded(TasksetError):
@@ -47,20 +46,17 @@ class Session:
         select: What a reset()'s arguments select.
         limits: The declared limits of an episode.
         call_seconds: How long the environment may take for a reset() or step(), > 0; None is any time.
-        inline: Whether nothing is ever waited for but a row that is not at hand.
         counts: Where calls are counted; None counts for nobody.
         rate: How often its client may ask, which is who serves it to check; None is any.
         clock: Seconds on a monotonic clock.
 
     Attributes:
         id: Its id.
-        inline: As given.
         counts: As given.
         used_at: When its client was last answered, on the clock.
     """
 
     __slots__ = (
-        "_at_once",
         "_call_seconds",
         "_clock",
         "_ended",
@@ -78,7 +74,6 @@ class Session:
         "_warned",
         "counts",
         "id",
-        "inline",
         "rate",
         "used_at",
     )
@@ -92,17 +87,15 @@ class Session:
         limits: Limits,
         *,
         call_seconds: float | None = None,
-        inline: bool = False,
         counts: Counts | None = None,
         rate: RateLimit | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.id = session_id
-        self.inline = inline
         self.counts = counts or Counts()
         self.rate = rate
         self.used_at = clock()
-        self._use(runtime)
+        self._runtime: Runtime | None = runtime
         self._start = start
         self._select = select
         self._clock = clock
@@ -148,24 +141,6 @@ class Session:
             asked_at = self._clock()
             selected = self._select(request)
             return await self._reset_to(selected if isinstance(selected, Episode) else await selected, asked_at)
-
-    def reset_at_once(self, request: Mapping[str, Any]) -> Outcome | Coroutine[Any, Any, Outcome]:
-        """As ``reset``, of a session that is ``inline``: what it came to, or what is left to await."""
-        runtime = self._at_once
-        if runtime is None or self._turn.locked() or self._ended is not None:
-            return self.reset(request)
-        asked_at = self._clock()
-        selected = self._select(request)
-        if not isinstance(selected, Episode):
-            return self._reset_when_read(selected, asked_at)
-        self._leave_for(selected)
-        try:
-            outcome = runtime.reset_at_once(selected.arguments)
-        except _BEYOND_USE as exc:
-            return self._given_up(exc)
-        finally:
-            self.used_at = self._clock()
-        return self._began(selected, outcome, asked_at)
 
     async def _reset_when_read(self, selected: Awaitable[Episode], asked_at: float) -> Outcome:
         async with self._turn:
@@ -231,23 +206,6 @@ class Session:
                 runtime = self._runtime or await self._running()
                 outcome = await self._answered(runtime.step(action, least(left, seconds), options))
             return self._kept(self._stepped(outcome, asked_at))
-
-    def step_at_once(self, action: Mapping[str, Any]) -> Outcome | Coroutine[Any, Any, Outcome]:
-        """As ``step``, of a session that is ``inline``: what it came to, or what is left to await."""
-        runtime = self._at_once
-        if runtime is None or self._turn.locked() or self._ended is not None or "type" in action:
-            return self.step(action)
-        self._lifecycle.check_step()
-        asked_at = self._clock()
-        if self._lifecycle.seconds_left(asked_at) == 0.0:
-            return self.step(action)
-        try:
-            outcome = runtime.step_at_once(action)
-        except _BEYOND_USE as exc:
-            return self._given_up(exc)
-        finally:
-            self.used_at = self._clock()
-        return self._kept(self._stepped(outcome, asked_at))
 
     async def use_tool(self, action: Mapping[str, Any]) -> Outcome:
         """As ``step``, for an agent that is not told the reward: ``state`` tells the trainer, from then on."""
@@ -328,13 +286,9 @@ class Session:
             self._ended = why
             tell("session ended", environment=self.counts.environment, session_id=self.id, why=why)
         runtime = self._runtime
-        self._use(None)
+        self._runtime = None
         if runtime is not None:
             await runtime.close()
-
-    def _use(self, runtime: Runtime | None) -> None:
-        self._runtime = runtime
-        self._at_once = cast("InlineRuntime", runtime) if self.inline else None
 
     def _check_open(self) -> None:
         if self._ended is not None:
@@ -351,7 +305,7 @@ class Session:
             if self._ended is not None:
                 await runtime.close()
             self._check_open()
-            self._use(runtime)
+            self._runtime = runtime
             return runtime
         return self._runtime
 
@@ -359,7 +313,7 @@ class Session:
         """The environment's answer; an environment that is beyond use is given up, and another made when needed."""
         try:
             return await answer
-        except _BEYOND_USE as exc:
+        except BEYOND_USE as exc:
             return await self._given_up(exc)
         finally:
             self.used_at = self._clock()
@@ -386,7 +340,7 @@ class Session:
 
     async def _given_up(self, exc: Exception) -> NoReturn:
         runtime = self._runtime
-        self._use(None)
+        self._runtime = None
         self._episode, self._last = None, None
         self._lifecycle.lost()
         if runtime is not None:

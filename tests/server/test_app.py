@@ -1,6 +1,7 @@
 """The application: environments at the root and under prefixes, ids, modes, and errors that nobody foresaw."""
 
 import pytest
+from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from openenv_tasksets.declaration import RESERVED_IDS
@@ -68,6 +69,16 @@ def test_several_environments_are_under_their_ids(host_of):
     for path in ("/metadata", "/schema", "/state"):
         assert client.get(path).status_code == 404
     assert client.get("/sums/words/splits").status_code == 404
+
+
+def test_an_application_of_somebody_s_has_it_below_a_path_of_its_own(host_of):
+    outer = FastAPI()
+    outer.mount("/environments", create_app([host_of("sums")]))
+    client = TestClient(outer)
+    for base in ("/environments", "/environments/sums"):
+        assert asked(client, base) == "sums?"
+        assert client.post(f"{base}/reset").json()["observation"] == {"question": "sums?"}
+        assert client.get(f"{base}/list_environments").json() == ["sums"]
 
 
 def test_hosts_share_no_sessions_and_no_positions(host_of):

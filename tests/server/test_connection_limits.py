@@ -5,13 +5,12 @@ import json
 import resource
 import socket
 import time
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from asking import eventually
+from asking import eventually, open_raw
 from websockets.frames import Frame, Opcode
 from websockets.sync.client import connect
 
@@ -54,11 +53,6 @@ def serve_limited(host, serve, transport):
     return lambda **limits: serve(create_app([host]), transport, limits=ConnectionLimits(**limits))
 
 
-def raw(url, source="127.0.0.1"):
-    parts = urlsplit(url)
-    return closing(socket.create_connection((parts.hostname, parts.port), timeout=30, source_address=(source, 0)))
-
-
 def rest(connection):
     """Everything until the server closes, be it that it was sent something more meanwhile."""
     data = b""
@@ -81,7 +75,7 @@ def healthy(url):
 
 def test_headers_that_trickle_in_are_not_waited_for(serve_limited):
     with serve_limited(header_seconds=0.5) as url, ExitStack() as stack:
-        slow = [stack.enter_context(raw(url)) for _ in range(20)]
+        slow = [stack.enter_context(open_raw(url)) for _ in range(20)]
         for each in slow[:19]:
             each.sendall(b"GET /health HTTP/1.1\r\nx: ")
         for _ in range(3):
@@ -96,7 +90,7 @@ def test_headers_that_trickle_in_are_not_waited_for(serve_limited):
 
 
 def test_a_second_request_that_trickles_in_is_not_waited_for_either(serve_limited):
-    with serve_limited(header_seconds=0.3) as url, raw(url) as connection:
+    with serve_limited(header_seconds=0.3) as url, open_raw(url) as connection:
         connection.sendall(b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n")
         first = connection.recv(2**16)
         assert first.startswith(b"HTTP/1.1 200")
@@ -105,7 +99,7 @@ def test_a_second_request_that_trickles_in_is_not_waited_for_either(serve_limite
 
 
 def test_a_body_that_trickles_in_is_not_waited_for(serve_limited):
-    with serve_limited(request_seconds=0.5) as url, raw(url) as connection:
+    with serve_limited(request_seconds=0.5) as url, open_raw(url) as connection:
         connection.sendall(
             b"POST /reset HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{"
         )
@@ -121,7 +115,7 @@ def test_a_body_that_trickles_in_is_not_waited_for(serve_limited):
 @pytest.mark.parametrize("leaves", [True, False])
 def test_a_reset_whose_body_never_comes_begins_nothing(serve_limited, host, leaves):
     with serve_limited(request_seconds=60 if leaves else 0.2) as url:
-        with raw(url) as connection:
+        with open_raw(url) as connection:
             connection.sendall(b"POST /reset HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n")
             if not leaves:
                 assert answered(rest(connection))[0] == 408
@@ -152,7 +146,7 @@ def test_a_slow_answer_is_not_a_slow_request(serve, make_taskset, transport):
 
 
 def test_headers_without_end_are_cut_off(serve_limited):
-    with serve_limited(header_bytes=2**14) as url, raw(url) as connection:
+    with serve_limited(header_bytes=2**14) as url, open_raw(url) as connection:
         connection.sendall(b"GET /health HTTP/1.1\r\n" + b"x: y\r\n" * 4000)
         status, body = answered(rest(connection))
         assert (status, body["code"]) == (431, "MESSAGE_TOO_LARGE")
@@ -163,7 +157,7 @@ def test_a_flood_of_connections_is_refused_and_passes(serve_limited, host):
     with serve_limited(most=20) as url:
         with ExitStack() as stack:
             websocket = stack.enter_context(connect(url.replace("http", "ws") + "/ws"))
-            flood = [stack.enter_context(raw(url)) for _ in range(100)]
+            flood = [stack.enter_context(open_raw(url)) for _ in range(100)]
             refused = httpx.get(f"{url}/health", timeout=30)
             assert (refused.status_code, refused.json()["code"]) == (503, "CAPACITY_REACHED")
             assert refused.json()["detail"] == "the server has 20 connections, and takes no more"
@@ -181,9 +175,9 @@ def test_one_address_has_no_more_connections_than_it_may_and_others_are_not_hurt
             with ExitStack() as stack:
                 for path in ("/ws", "/ws", "/nowhere"):  # which are upgraded, or not
                     upgrade = UPGRADE.replace(b"/ws", path.encode())
-                    stack.enter_context(raw(url, "127.0.0.2")).sendall(upgrade)
+                    stack.enter_context(open_raw(url, "127.0.0.2")).sendall(upgrade)
                 for _ in range(97):
-                    flood = stack.enter_context(raw(url, "127.0.0.2"))
+                    flood = stack.enter_context(open_raw(url, "127.0.0.2"))
                 status, body = answered(rest(flood))
                 assert (status, body["code"]) == (503, "CAPACITY_REACHED")
                 assert body["detail"] == "this address has 5 connections, and may have no more"
@@ -196,7 +190,7 @@ def test_one_address_has_no_more_connections_than_it_may_and_others_are_not_hurt
 
 
 def ok_from(url, address):
-    with raw(url, address) as connection:
+    with open_raw(url, address) as connection:
         connection.sendall(b"GET /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
         return b"200 OK" in rest(connection)
 
@@ -216,7 +210,7 @@ def test_garbage_is_answered_and_no_descriptor_is_left(serve_limited):
             b"PRI * HTTP/2.0\r\n\r\n",
             b"\0" * 999,
         ):
-            with raw(url) as connection:
+            with open_raw(url) as connection:
                 connection.sendall(garbage)
                 connection.shutdown(socket.SHUT_WR)
                 assert b"200 OK" not in rest(connection)
@@ -233,7 +227,7 @@ UPGRADE = (
 def test_half_closed_connections_leave_nothing_behind(serve_limited, host):
     with serve_limited() as url:
         for _ in range(20):
-            with raw(url) as connection:
+            with open_raw(url) as connection:
                 connection.sendall(UPGRADE)
                 assert connection.recv(4096).startswith(b"HTTP/1.1 101")
                 connection.shutdown(socket.SHUT_WR)
@@ -249,7 +243,7 @@ def test_a_client_that_asks_for_much_and_never_reads_fills_no_memory(serve, make
     with serve(create_app([host]), transport) as url, ExitStack() as stack:
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         for _ in range(8):
-            connection = stack.enter_context(raw(url))
+            connection = stack.enter_context(open_raw(url))
             connection.sendall(UPGRADE)
             assert connection.recv(4096).startswith(b"HTTP/1.1 101")
             connection.sendall(asked)

@@ -4,10 +4,9 @@ import json
 import socket
 import threading
 import time
-from urllib.parse import urlsplit
 
 import pytest
-from asking import ask, open_session
+from asking import ask, open_raw, open_session
 
 from openenv_tasksets.server.app import create_app
 from openenv_tasksets.server.gate import Gate
@@ -47,8 +46,7 @@ class Connection:
     """Sends the same head again and again."""
 
     def __init__(self, url, *headers):
-        parts = urlsplit(url)
-        self.socket = socket.create_connection((parts.hostname, parts.port), timeout=30)
+        self.socket = open_raw(url)
         self.stream = self.socket.makefile("rb")
         self.headers = headers
 

@@ -4,7 +4,6 @@ import asyncio
 import gc
 import sys
 import threading
-import weakref
 
 import pytest
 
@@ -29,28 +28,6 @@ async def test_calls_run_in_order_on_one_daemon_thread():
     assert ran[0].name == "environment Quiz"
 
 
-async def test_results_and_exceptions_come_back():
-    thread = EnvironmentThread("Quiz")
-    assert await thread.call(lambda: 42) == 42
-    with pytest.raises(ZeroDivisionError):
-        await thread.call(lambda: 1 // 0)
-    assert await thread.call(lambda: None) is None
-    thread.stop()
-
-
-@pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt, GeneratorExit, StopIteration])
-async def test_what_would_end_the_caller_is_a_runtime_error(kind):
-    def leave():
-        raise kind
-
-    thread = EnvironmentThread("Quiz")
-    with pytest.raises(RuntimeError, match=kind.__name__) as caught:
-        await thread.call(leave)
-    assert isinstance(caught.value.__cause__, kind)
-    assert await thread.call(lambda: "alive") == "alive"
-    thread.stop()
-
-
 async def test_stopping_runs_the_last_call_after_those_before_it():
     thread = EnvironmentThread("Quiz")
     done = threading.Event()
@@ -69,21 +46,6 @@ async def test_a_failing_last_call_ends_the_thread_quietly():
     thread.stop(lambda: 1 // 0)
     await asyncio.to_thread(running.join, 30)
     assert not running.is_alive()
-
-
-async def test_an_idle_thread_holds_on_to_no_result():
-    class Big:
-        pass
-
-    thread = EnvironmentThread("Quiz")
-    big = weakref.ref(await thread.call(Big))
-    for _ in range(500):  # the thread may still be on its way to wait
-        gc.collect()
-        if big() is None:
-            break
-        await asyncio.sleep(0.01)
-    thread.stop()
-    assert big() is None
 
 
 async def test_a_shared_thread_runs_all_instances_of_a_class_and_outlives_each():

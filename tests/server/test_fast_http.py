@@ -1,13 +1,11 @@
 """The shortcut around the framework: the same answers as the framework's own routes, and bodies of bounded size."""
 
 import json
-import socket
 import time
-from contextlib import closing
-from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from asking import open_raw
 
 from openenv_tasksets.server.app import create_app
 from openenv_tasksets.server.fast_http import MAX_BODY_BYTES
@@ -89,8 +87,7 @@ POST = b'POST /reset HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nco
 
 @pytest.fixture
 def connection(url):
-    parts = urlsplit(url)
-    with closing(socket.create_connection((parts.hostname, parts.port), timeout=30)) as connection:
+    with open_raw(url) as connection:
         yield connection
 
 

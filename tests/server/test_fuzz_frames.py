@@ -2,10 +2,9 @@
 
 import json
 import socket
-from contextlib import closing
-from urllib.parse import urlsplit
 
 import pytest
+from asking import open_raw
 from fuzzing import some, very_many
 from hypothesis import given
 from hypothesis import strategies as st
@@ -193,8 +192,7 @@ def test_very_many_bytes_that_are_no_frames_end_their_connection(url, data):
 
 
 def pour(url, data):
-    parts = urlsplit(url)
-    with closing(socket.create_connection((parts.hostname, parts.port), timeout=120)) as connection:
+    with open_raw(url, timeout=120) as connection:
         connection.sendall(UPGRADE)
         said = b""
         while b"\r\n\r\n" not in said:

@@ -5,6 +5,7 @@ import threading
 from dataclasses import dataclass
 
 import pytest
+from asking import until
 
 from openenv_tasksets.loaders.errors import EnvironmentFailed, PolicyError, RowError, TimeExceeded
 from openenv_tasksets.server.environment_type import EnvironmentType
@@ -90,14 +91,6 @@ async def no_threads():
             return
         await asyncio.sleep(0.01)
     raise AssertionError(f"threads are left: {environment_threads()}")
-
-
-async def eventually(holds):
-    for _ in range(500):
-        if holds():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("it never came true")
 
 
 async def test_a_blocking_environment_lives_on_one_thread_of_its_own():
@@ -280,7 +273,7 @@ async def test_a_stuck_environment_is_left_behind_and_closes_itself_if_it_ever_a
     assert [what for what, _ in calls] == ["made"]
     let_go.set()
     await no_threads()
-    await eventually(lambda: [what for what, _ in calls] == ["made", "step", "closed"])
+    await until(lambda: [what for what, _ in calls] == ["made", "step", "closed"])
 
 
 async def test_a_coroutine_that_takes_too_long_is_cancelled_and_closed():
@@ -332,7 +325,7 @@ async def test_a_cancelled_caller_stops_waiting_and_leaves_no_thread(base):
     await asyncio.wait_for(runtime.close(), CLOSE_SECONDS / 2)
     let_go.set()
     await no_threads()
-    await eventually(lambda: [what for what, _ in calls] == ["made", "closed"])
+    await until(lambda: [what for what, _ in calls] == ["made", "closed"])
 
 
 @blocking

@@ -3,12 +3,11 @@
 import json
 import socket
 import threading
-from contextlib import ExitStack, closing
-from urllib.parse import urlsplit
+from contextlib import ExitStack
 
 import httpx
 import pytest
-from asking import ask, ended, eventually, receive
+from asking import ask, ended, eventually, open_raw, receive
 from plain_quiz import TASK, Quiz, rows
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
@@ -49,7 +48,8 @@ def test_whoever_waits_is_served_in_turn_and_whoever_is_too_many_is_told_to_come
             assert ask(first, "reset", {"index": 0})["type"] == "observation"
             assert eventually(lambda: host.sessions.slots.waiting == 1)
             # Frames that come before the session are answered by it.
-            second.send(json.dumps({"type": "reset", "data": {"index": 1}}))
+            for index in (1, 3):
+                second.send(json.dumps({"type": "reset", "data": {"index": index}}))
             with connect(ws) as third:
                 assert eventually(lambda: host.sessions.slots.waiting == 2)
                 with connect(ws) as fourth:
@@ -59,7 +59,8 @@ def test_whoever_waits_is_served_in_turn_and_whoever_is_too_many_is_told_to_come
                 assert (refused.status_code, refused.json()["code"]) == (503, "CAPACITY_REACHED")
                 assert int(refused.headers["retry-after"]) > 0
                 first.close()
-                assert receive(second)["data"]["observation"]["question"] == "q1"
+                assert [receive(second)["data"]["observation"]["question"] for _ in range(2)] == ["q1", "q3"]
+                assert ask(second, "step", {"answer": "a3"})["data"]["reward"] == 1.0
                 second.close()
                 assert ask(third, "reset", {"index": 2})["data"]["observation"]["question"] == "q2"
 
@@ -104,7 +105,7 @@ def test_a_client_that_leaves_the_line_gives_its_place_up(make_host, serve, tran
                 assert eventually(lambda: host.sessions.slots.waiting == 1)
                 leaver.socket.shutdown(socket.SHUT_RDWR)
                 assert eventually(lambda: host.sessions.slots.waiting == 0)
-            with closing(socket.create_connection((urlsplit(url).hostname, urlsplit(url).port))) as raw:
+            with open_raw(url) as raw:
                 raw.sendall(b"POST /reset HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n")
                 assert eventually(lambda: host.sessions.slots.waiting == 1)
             assert eventually(lambda: host.sessions.slots.waiting == 0)

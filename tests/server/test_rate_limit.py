@@ -3,15 +3,9 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from one_episode import Clock
 
 from openenv_tasksets.server.rate_limit import RateExceeded, RateLimit
-
-
-class Clock:
-    now = 100.0
-
-    def __call__(self):
-        return self.now
 
 
 def taken(limit):

@@ -5,13 +5,15 @@ import threading
 from functools import partial
 
 import pytest
+from one_episode import Clock
 
 from openenv_tasksets.declaration import Limits
 from openenv_tasksets.episode import Episode
 from openenv_tasksets.loaders.errors import EnvironmentFailed, PolicyError, ResetNeeded, SelectionError, TimeExceeded
-from openenv_tasksets.server.environment_pool import PooledCall
 from openenv_tasksets.server.environment_type import EnvironmentType
+from openenv_tasksets.server.inline_session import InlineSession
 from openenv_tasksets.server.outcome import Outcome
+from openenv_tasksets.server.pooled_environment import PooledCall
 from openenv_tasksets.server.pooled_session import PooledSession
 from openenv_tasksets.server.runtime import start_runtime
 from openenv_tasksets.server.session import Session, SessionEnded
@@ -69,13 +71,6 @@ async def select(request):
     arguments = {"question": "?", **{name: request[name] for name in ("fail", "done") if name in request}}
     ignored = tuple(sorted(request.keys() - {"fail", "done", "episode_id"}))
     return Episode(task, 7, 0, request.get("episode_id"), arguments, ignored)
-
-
-class Clock:
-    now = 100.0
-
-    def __call__(self):
-        return self.now
 
 
 @pytest.fixture
@@ -148,12 +143,12 @@ def open_session(clock, request):
         kind = EnvironmentType.of(environment, blocking="pool" if pooled else None)
         start = partial(start_runtime, kind)
         inline = kind.inline and request.param != "in turn"
-        session = (PooledSession if pooled else Session)(
-            "an-id", await start(), start, WAYS[request.param], Limits(**limits), inline=inline, clock=clock
+        session = (InlineSession if inline else PooledSession if pooled else Session)(
+            "an-id", await start(), start, WAYS[request.param], Limits(**limits), clock=clock
         )
         if pooled:
             return Soon(session)
-        return session if request.param == "in turn" else AtOnce(session)
+        return AtOnce(session) if inline else session
 
     return make
 

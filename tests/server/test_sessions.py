@@ -5,15 +5,15 @@ import threading
 from functools import partial
 
 import pytest
+from asking import until
+from one_episode import Clock, select
 
 from openenv_tasksets.declaration import Limits
-from openenv_tasksets.episode import Episode
 from openenv_tasksets.server.environment_type import EnvironmentType
 from openenv_tasksets.server.runtime import start_runtime
 from openenv_tasksets.server.session import Session, SessionEnded, new_session_id
 from openenv_tasksets.server.sessions import ServerStopping, Sessions
 from openenv_tasksets.server.slots import CapacityReached, Slots
-from openenv_tasksets.task import Hidden, Task
 
 pytestmark = pytest.mark.anyio
 
@@ -56,17 +56,6 @@ class Ends(Quiz):
         return {"done": True}
 
 
-class Clock:
-    now = 100.0
-
-    def __call__(self):
-        return self.now
-
-
-async def select(request):
-    return Episode(Task("t", "train", 0, 0, {}, {}, Hidden({}), Hidden({})), None, 0, None, {}, ())
-
-
 @pytest.fixture
 def clock():
     return Clock()
@@ -86,14 +75,6 @@ def make(clock):
         return Session(new_session_id(), await start(), start, select, Limits(), clock=clock)
 
     return make
-
-
-async def eventually(holds):
-    for _ in range(1000):
-        if holds():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("it never came true")
 
 
 async def test_a_session_is_found_by_its_id_until_it_is_released(make):
@@ -143,13 +124,13 @@ async def test_an_idle_session_is_ended_and_its_connection_told(make, clock):
     clock.now += 0.15
     await used.reset({})
     clock.now += 0.1
-    await eventually(lambda: sessions.taken == 1)
+    await until(lambda: sessions.taken == 1)
     assert told == ["this session is over: it was idle for more than 0.2 s"]
     with pytest.raises(SessionEnded, match="idle for more than 0.2 s"):
         await idle.step({})
     assert sessions.find(used.id) is used
     clock.now += 1
-    await eventually(lambda: sessions.taken == 0)
+    await until(lambda: sessions.taken == 0)
 
 
 async def test_a_session_in_the_middle_of_a_call_is_not_idle(make, clock):
@@ -162,7 +143,7 @@ async def test_a_session_in_the_middle_of_a_call_is_not_idle(make, clock):
     assert (await stepping).done is False
     await session.reset({})
     clock.now += 1
-    await eventually(lambda: sessions.taken == 0)
+    await until(lambda: sessions.taken == 0)
 
 
 async def test_without_a_limit_no_session_is_ever_idle(make, clock):
@@ -196,7 +177,7 @@ async def test_with_grace_a_session_whose_connection_broke_is_taken_up_again(mak
     await asyncio.sleep(0.5)
     assert (await again.step({})).done is False
     await sessions.leave(session, broke=True)
-    await eventually(lambda: sessions.taken == 0)
+    await until(lambda: sessions.taken == 0)
     with pytest.raises(SessionEnded, match="its connection broke, and nobody took it up again in time"):
         await session.step({})
 
@@ -263,7 +244,7 @@ async def test_draining_ends_what_is_idle_waits_for_what_is_played_and_begins_no
     with pytest.raises(ServerStopping, match="no session and no episode is begun any more"):
         await sessions.open(make)
     idle.used_at = playing.used_at = -1000.0  # long ago, on whichever clock
-    await eventually(lambda: told == [("idle", "this session is over: the server is stopping")])
+    await until(lambda: told == [("idle", "this session is over: the server is stopping")])
     with pytest.raises(SessionEnded, match="the server is stopping"):
         await idle.step({})
     assert not draining.done()
@@ -271,7 +252,7 @@ async def test_draining_ends_what_is_idle_waits_for_what_is_played_and_begins_no
     playing.used_at = -1000.0
     await draining
     assert [name for name, _why in told] == ["idle", "playing"]
-    await eventually(lambda: sessions.taken == 0)
+    await until(lambda: sessions.taken == 0)
 
 
 async def test_draining_waits_no_longer_than_it_is_told(make, clock):

@@ -3,15 +3,14 @@
 import dataclasses
 
 import pytest
+from one_episode import select
 
 from openenv_tasksets.declaration import Limits
-from openenv_tasksets.episode import Episode
 from openenv_tasksets.loaders.errors import ResetNeeded
 from openenv_tasksets.server.environment_type import EnvironmentType
 from openenv_tasksets.server.runtime import start_runtime
 from openenv_tasksets.server.session import Session
 from openenv_tasksets.server.tools import NoTools, ToolFailed, call_tool, list_tools
-from openenv_tasksets.task import Hidden, Task
 
 pytestmark = pytest.mark.anyio
 
@@ -46,9 +45,6 @@ def kind():
 async def session_of(kind, limits=Limits(), clock=lambda: 0.0):  # noqa: B008
     async def start():
         return await start_runtime(kind)
-
-    async def select(_request):
-        return Episode(Task("t", "train", 0, 0, {}, {}, Hidden({}), Hidden({})), None, 0, None, {}, ())
 
     session = Session("s", await start(), start, select, limits, clock=clock)
     await session.reset({})

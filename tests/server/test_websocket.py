@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import json
 import socket
 import threading
@@ -350,3 +351,35 @@ def test_a_client_that_goes_while_its_environment_is_made_frees_its_slot_at_once
                 assert eventually(lambda: host.active_sessions == 0)
         let_go.set()
         assert eventually(lambda: host.active_sessions == 0 and SlowToMake.closed == closed + 1)
+
+
+class Quick(Quiz):
+    blocking = False
+
+
+def test_of_what_opened_a_connection_nothing_is_kept_while_it_is_idle(make_taskset):
+    """Its memory is a thousandfold in a server of a thousand sessions."""
+    app = create_app([Host(make_taskset(ROWS, TASK), Quick)])
+    scope = {"type": "websocket", "path": "/ws", "query_string": b"", "headers": [], "subprotocols": []}
+
+    async def opened():
+        received, sent = asyncio.Queue(), asyncio.Queue()
+        handler = asyncio.create_task(app(scope, received.get, sent.put))
+        received.put_nowait({"type": "websocket.connect"})
+        assert (await sent.get())["type"] == "websocket.accept"
+        received.put_nowait({"type": "websocket.receive", "text": '{"type":"reset","data":{"index":3}}'})
+        assert "q3" in (await sent.get())["text"]
+        return handler, received
+
+    async def count():
+        opening = [await opened() for _ in range(20)]
+        await asyncio.sleep(0)
+        gc.collect()
+        kept = sum(isinstance(each, asyncio.Task) for each in gc.get_objects())
+        for handler, received in opening:
+            received.put_nowait({"type": "websocket.disconnect", "code": 1006})
+            await handler
+        return kept
+
+    # The handlers, and this.
+    assert asyncio.run(count()) == 20 + 1

@@ -1,9 +1,12 @@
-"""Short words for tests that talk to a server over its WebSocket."""
+"""Short words for tests that talk to a server, above all over its WebSocket, and wait for what becomes of it."""
 
+import asyncio
 import json
+import socket
 import time
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
@@ -14,6 +17,12 @@ WAIT_S = 90
 def open_session(url: str, query: str = "", **settings: Any) -> ClientConnection:
     """A connection to ``/ws`` of the server at ``url``."""
     return connect(url.replace("http", "ws", 1) + "/ws" + query, max_size=None, **settings)
+
+
+def open_raw(url: str, source: str = "127.0.0.1", timeout: float = WAIT_S) -> socket.socket:
+    """A connection without a word, from an address of this machine."""
+    parts = urlsplit(url)
+    return socket.create_connection((parts.hostname, parts.port), timeout=timeout, source_address=(source, 0))
 
 
 def send(websocket: ClientConnection, kind: str, data: Any = None) -> None:
@@ -72,3 +81,11 @@ def eventually(holds: Callable[[], bool], within_s: float = WAIT_S) -> bool:
             return True
         time.sleep(0.01)
     return holds()
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Let the loop go on until it holds; AssertionError where it does not come to."""
+    end = time.monotonic() + WAIT_S
+    while not holds():
+        assert time.monotonic() < end, "it never came true"
+        await asyncio.sleep(0.01)
