@@ -62,6 +62,7 @@ class _LimitedHttp(asyncio.Protocol):
     transport: asyncio.Transport
     connections: set[Any]
     cycle: Any
+    parser: Any
 
     _timer: asyncio.TimerHandle | None = None
     _awaited = ""
@@ -95,9 +96,13 @@ class _LimitedHttp(asyncio.Protocol):
             self.transport.close()
             return
         super().data_received(data)
-        if self.transport.is_closing() or self.transport.get_protocol() is not self:
+        protocol = self.transport.get_protocol()
+        if protocol is not self:
+            # It and this object refer to each other: only the garbage collector would free them.
+            self.parser = None
+        if protocol is not self or self.transport.is_closing():
             self._await("")
-            self._follow(self.transport.get_protocol())
+            self._follow(protocol)
         elif self.cycle is None or self.cycle.response_complete:
             self._header_size += len(data)
             self._await("headers")

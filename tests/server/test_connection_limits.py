@@ -1,6 +1,7 @@
 """Clients that do not behave, on real sockets: each gets a clear answer, and nobody else is kept from anything."""
 
 import contextlib
+import gc
 import json
 import resource
 import socket
@@ -336,3 +337,17 @@ def test_a_message_may_be_nested_so_deep_and_no_deeper(serve_limited, depth):
     else:
         assert replies[1]["data"]["message"] == "Invalid JSON: nested more than 128 deep"
         assert 400 <= answer.status_code < 500
+
+
+def test_of_a_connection_that_became_a_websocket_nothing_of_http_is_left(serve_limited):
+    gc.collect()
+    gc.disable()
+    try:
+        with serve_limited() as url, ExitStack() as stack:
+            for _ in range(5):
+                websocket = stack.enter_context(connect(url.replace("http", "ws") + "/ws"))
+                websocket.send('{"type":"state"}')
+                websocket.recv(timeout=30)
+            assert not [each for each in gc.get_objects() if type(each).__name__ == "LimitedHttp"]
+    finally:
+        gc.enable()
