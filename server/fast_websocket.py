@@ -167,11 +167,11 @@ class EpisodeProtocol(asyncio.Protocol):
         try:
             caller = self.gate.admit_websocket(request.headers.get_all)
         except AccessDenied as exc:
-            self._library.send_response(refusal(self._library, exc))
+            self._library.send_response(refusal(self._library, exc, host.counts))
         else:
             channel = Channel(host, self.gate, caller, rpc_only=route == "mcp")
             response = self._library.accept(request)
-            if not (wanted or channel.visits):
+            if response.status_code == 101 and not (wanted or channel.visits):
                 response.headers[SESSION_HEADER] = new_id
             self._library.send_response(response)
         self._flush()

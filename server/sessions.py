@@ -127,6 +127,9 @@ class Sessions:
         self._look_later()
         return session
 
+    def __contains__(self, session_id: object) -> bool:
+        return session_id in self._places if isinstance(session_id, str) else False
+
     def find(self, session_id: str) -> Session:
         """The session, which has been come back to from now on.
 

@@ -116,6 +116,8 @@ def test_a_stranger_gets_no_websocket(server, route, headers):
         pass
     assert caught.value.response.status_code == 401
     assert caught.value.response.headers["www-authenticate"] == "Bearer"
+    assert caught.value.response.headers["content-type"] == "application/json"
+    assert json.loads(caught.value.response.body)["code"] == "UNAUTHENTICATED"
 
 
 def test_a_browser_shows_its_token_as_a_subprotocol(server):

@@ -182,6 +182,7 @@ def test_the_handshake_names_the_session(url):
 def test_what_is_no_connection_of_ours_is_refused_in_the_handshake(url, path, headers, status):
     with Raw(url, path, headers) as raw:
         assert raw.head.startswith(f"HTTP/1.1 {status} ")
+        assert "x-session-id" not in raw.head.lower()
 
 
 @pytest.mark.parametrize("size", [36, 125, 126, 127, 128, 65535, 65536, 65537, 16 * MIB])
