@@ -408,8 +408,8 @@ class EpisodeProtocol(asyncio.Protocol):
         self._set_timer(self._config.ws_ping_timeout or 20.0, self._check_heard)
 
     def _check_heard(self) -> None:
-        # A client whose frames wait for an answer cannot be heard.
-        if self._heard or self._answering is not None:
+        # A client cannot be heard while no more of its frames may wait for an answer.
+        if self._heard or (self._answering is not None and len(self._waiting) >= MOST_AHEAD):
             self._keep_alive()
             return
         self._library.fail(KEEPALIVE_FAILED, "keepalive ping timeout")

@@ -375,3 +375,15 @@ def test_a_client_that_answers_no_ping_is_gone(hosts, serve, transport):
         time.sleep(0.5)
         alive.send(STATE.decode())
         assert json.loads(alive.recv(timeout=30))["type"] == "state"
+
+
+@pytest.mark.parametrize("which", ["slow", "pooled"])
+def test_a_client_that_is_gone_without_a_sign_is_noticed_during_its_step(hosts, serve, transport, which):
+    settings = {"ws_ping_interval": 0.8, "ws_ping_timeout": 0.8}
+    with serve(create_app(hosts), transport, **settings) as url, Raw(url, f"/{which}/ws") as silent:
+        silent.send(TEXT, RESET)
+        while silent.frame()[0] == PING:
+            pass
+        silent.send(TEXT, b'{"type":"step","data":{"seconds":6}}')
+        while (seen := silent.frame()) is not None:
+            assert seen[0] in (PING, CLOSE)
