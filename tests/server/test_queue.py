@@ -136,6 +136,22 @@ def test_a_reset_over_http_waits_for_its_turn(make_host, serve):
         assert answers[0].json()["observation"]["question"] == "q3"
 
 
+def test_the_rate_holds_wherever_the_environment_runs(make_host, serve, transport):
+    host = make_host(max_rate=2)
+    with serve(create_app([host]), transport) as url, connect(url.replace("http", "ws") + "/ws") as websocket:
+        # One after the other: frames that wait are answered in another way.
+        codes = [ask(websocket, "reset", {"index": 0})["data"].get("code") for _ in range(40)]
+    assert codes[0] is None
+    assert "RATE_EXCEEDED" in codes
+
+
+def test_a_frame_of_an_episode_is_none_on_the_websocket_of_json_rpc(make_host, serve, transport):
+    host = make_host()
+    with serve(create_app([host]), transport) as url, connect(url.replace("http", "ws") + "/mcp") as websocket:
+        for _ in range(2):
+            assert ask(websocket, "reset", {"index": 0})["error"]["code"] == -32600
+
+
 class Gated(Quiz):
     """Its reset() lasts until it is let go."""
 
