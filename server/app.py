@@ -8,6 +8,7 @@ from typing import get_args
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -17,13 +18,13 @@ from openenv_tasksets.declaration import RESERVED_IDS
 from openenv_tasksets.loaders.errors import TasksetError
 from openenv_tasksets.server.access import AccessDenied
 from openenv_tasksets.server.conversation import Channel
-from openenv_tasksets.server.errors import wire_error
+from openenv_tasksets.server.errors import told
 from openenv_tasksets.server.fast_http import FastHttp
 from openenv_tasksets.server.gate import Gate
 from openenv_tasksets.server.host import Host
 from openenv_tasksets.server.http import Mode, http_routes
 from openenv_tasksets.server.http_episode import SESSION_HEADER, HttpEpisodes
-from openenv_tasksets.server.json_response import bad_request, error_response, json_response
+from openenv_tasksets.server.json_response import bad_request, error_response, http_error, json_response
 from openenv_tasksets.server.mcp_http import MCP_SESSION_HEADER, McpHttp
 from openenv_tasksets.server.metrics import CONTENT_TYPE, Metrics
 from openenv_tasksets.server.task_api import task_api
@@ -95,7 +96,7 @@ class Application(FastAPI):
             gate,
             episodes if mode == "simulation" else {},
             self.mcp,
-            prefixes=self.hosts,
+            counts={path: host.counts for path, host in self.hosts.items()},
             healthy=[
                 path for path in {"": None, **self.hosts} if path not in self.hosts or not self.hosts[path].server
             ],
@@ -123,16 +124,16 @@ class Application(FastAPI):
         if scope["type"] != "websocket":
             await super().__call__(scope, receive, send)
             return
-        try:
-            caller = self.gate.admit_websocket(Headers(scope=scope).getlist)
-        except AccessDenied as exc:
-            error = wire_error(exc)
-            refused = json_response(error.http_body(), error.status, error.http_headers())
-            await WebSocket(scope, receive, send).send_denial_response(refused)
-            return
         # No route of the framework's: it would keep 20 KiB a connection, and cost at every frame.
         prefix, _, route = scope["path"].removeprefix(scope.get("root_path", "")).rpartition("/")
         host = self.hosts.get(prefix) if route in ("ws", "mcp") else None
+        try:
+            caller = self.gate.admit_websocket(Headers(scope=scope).getlist)
+        except AccessDenied as exc:
+            error = told(exc, None if host is None else host.counts)
+            refused = json_response(error.http_body(), error.status, error.http_headers())
+            await WebSocket(scope, receive, send).send_denial_response(refused)
+            return
         if host is None:
             await super().__call__(scope, receive, send)
             return
@@ -157,6 +158,7 @@ def _add_metrics(app: FastAPI, hosts: Sequence[Host]) -> None:
 def _add_handlers(app: FastAPI) -> None:
     app.add_exception_handler(TasksetError, error_response)
     app.add_exception_handler(RequestValidationError, bad_request)
+    app.add_exception_handler(HTTPException, http_error)
     app.add_exception_handler(Exception, error_response)
 
 

@@ -64,6 +64,10 @@ class _LimitedHttp(asyncio.Protocol):
     cycle: Any
     parser: Any
 
+    _begun: int
+    _is_between: bool
+    _body_of: Any = None
+    """The request whose body is coming."""
     _timer: asyncio.TimerHandle | None = None
     _awaited = ""
     _address = ""
@@ -104,12 +108,18 @@ class _LimitedHttp(asyncio.Protocol):
             self._await("")
             self._follow(protocol)
         elif self.cycle is None or self.cycle.response_complete:
+            if self._is_answered_early:
+                # The rest of its body is read, though for nobody: else the client might not get to the answer.
+                if not (self._is_between or self._begun):
+                    return
+                self._body_of, data = None, b""
             self._header_size += len(data)
             self._await("headers")
             if self._header_size > self.limits.header_bytes:
                 self._end(431, "MESSAGE_TOO_LARGE", f"the headers are longer than {self.limits.header_bytes} bytes")
         else:
             self._header_size = 0
+            self._body_of = self.cycle if self.cycle.more_body else None
             self._await("body" if self.cycle.more_body else "")
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -137,6 +147,11 @@ class _LimitedHttp(asyncio.Protocol):
                 del self.of_addresses[self._address]
             self._address = ""
 
+    @property
+    def _is_answered_early(self) -> bool:
+        """Whether a request has its answer already, as one that is too large, and its body may still be coming."""
+        return self._body_of is not None and self.cycle is self._body_of and bool(self.cycle.response_complete)
+
     def _await(self, what: str) -> None:
         """Wait for headers, a body or nothing; to go on waiting for the same gives no more time."""
         if what == self._awaited:
@@ -154,7 +169,8 @@ class _LimitedHttp(asyncio.Protocol):
 
     def _end(self, status: int, code: str, detail: str) -> None:
         self._await("")
-        if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
+        is_new = self.cycle is None or (self.cycle.response_complete and not self._is_answered_early)
+        if is_new or not self.cycle.response_started:
             self._say(status, code, detail)
         self.transport.close()
 

@@ -19,6 +19,7 @@ from openenv_tasksets.loaders.errors import (
     TimeExceeded,
 )
 from openenv_tasksets.server.access import AccessDenied, Unauthenticated
+from openenv_tasksets.server.counts import Counts
 from openenv_tasksets.server.rate_limit import RateExceeded
 from openenv_tasksets.server.runtime import UpstreamLost
 from openenv_tasksets.server.session import SessionEnded
@@ -118,6 +119,20 @@ def wire_error(exc: Exception) -> WireError:
         facts["error_id"] = uuid.uuid4().hex[:12]
         logger.error("error %s: %s\n%s", facts["error_id"], message, where_raised(exc))
     return WireError(code, status, message, facts)
+
+
+def told(exc: Exception, counts: Counts | None, session_id: str | None = None) -> WireError:
+    """As ``wire_error``, for a client that is about to be told: it is counted.
+
+    Args:
+        exc: The exception.
+        counts: Of the environment that the client asked; None where it asked none.
+        session_id: The session that it is about, if there is one.
+    """
+    error = wire_error(exc)
+    if counts is not None:
+        counts.error(error.code, session_id, error.facts.get("error_id"))
+    return error
 
 
 def code_of(exc: Exception) -> str:

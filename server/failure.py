@@ -12,7 +12,8 @@ Result = TypeVar("Result")
 class failures:
     """Turns an exception of the environment into EnvironmentFailed, whose message does not repeat its text.
 
-    Also one that would end the server: ``exit()``, or a cancellation that nobody asked for.
+    Also one that would end the server or its connection: ``exit()``, a cancellation that nobody asked for, a panic of
+    Rust's, which is no ``Exception``.
 
     Args:
         name: The environment's name.
@@ -34,9 +35,9 @@ class failures:
 
     def convert(self, exc: BaseException) -> None:
         """Raise EnvironmentFailed for an exception of the environment's; return for one that stays what it is."""
-        if isinstance(exc, Exception | SystemExit) and not isinstance(exc, TasksetError):
-            raise self._failed(exc) from exc
-        if isinstance(exc, asyncio.CancelledError) and not _cancelled():
+        if isinstance(exc, TasksetError | KeyboardInterrupt | GeneratorExit):
+            return
+        if not isinstance(exc, asyncio.CancelledError) or not _cancelled():
             raise self._failed(exc) from exc
 
     def _failed(self, exc: BaseException) -> EnvironmentFailed:

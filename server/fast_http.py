@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from openenv_tasksets.episode import MAX_LABEL
 from openenv_tasksets.server.access import TRAINER, AccessDenied, Caller, check, http_deed
+from openenv_tasksets.server.counts import Counts
 from openenv_tasksets.server.gate import Gate
 from openenv_tasksets.server.http_episode import SESSION_HEADER, Answer, ClientGone, HttpEpisodes, error_answer
 from openenv_tasksets.server.mcp_http import MCP_HEADERS, McpHttp, speaks_mcp
@@ -33,7 +34,8 @@ class FastHttp:
         gate: Who may come in.
         episodes: Whose three paths are answered here, by the path before them (empty for the root).
         mcp: Who speaks the Model Context Protocol at ``/mcp``, by the path before it.
-        prefixes: The paths before the environments' routes.
+        counts: Those of the environments, by the path before their routes. Whose a request is, is in its scope, as
+            ``counts``.
         healthy: Those before a ``/health`` that is answered here: where it depends on nothing but this process.
     """
 
@@ -43,14 +45,14 @@ class FastHttp:
         gate: Gate,
         episodes: Mapping[str, HttpEpisodes],
         mcp: Mapping[str, McpHttp],
-        prefixes: Collection[str],
+        counts: Mapping[str, Counts],
         healthy: Collection[str],
     ) -> None:
         self._app = app
         self._gate = gate
         self._mcp = {f"{prefix}/mcp": each for prefix, each in mcp.items()}
         # The longest first: the root's is empty.
-        self._prefixes = sorted(prefixes, key=len, reverse=True)
+        self._counts = {f"{each}/": counts[each] for each in sorted(counts, key=len, reverse=True)}
         # Whoever asks for the server's health wants to know soon, however much else there is to do.
         self._handlers: dict[tuple[str, str], _Handle] = {("GET", f"{each}/health"): _health for each in healthy}
         for prefix, each in episodes.items():
@@ -65,16 +67,18 @@ class FastHttp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         head = _Head(scope["headers"])
+        prefix = next((each for each in self._counts if scope["path"].startswith(each)), "/")
+        counts = scope["counts"] = self._counts.get(prefix)
         try:
             caller = self._gate.admit(*map(head.get, (b"authorization", b"origin", b"host")))
             if caller is not TRAINER:
-                check(caller, http_deed(scope["method"], self._below(scope["path"])))
+                check(caller, http_deed(scope["method"], scope["path"][len(prefix) - 1 :]))
         except AccessDenied as exc:
-            await send_answer(send, error_answer(exc))
+            await send_answer(send, error_answer(exc, counts))
             return
         scope["caller"] = caller
         if head.size > MAX_BODY_BYTES:
-            await send_answer(send, _too_large())
+            await send_answer(send, _too_large(counts))
         elif scope["path"] in self._mcp and speaks_mcp(scope["method"], head.get(b"accept"), head.of_mcp):
             await self._mcp[scope["path"]](scope, receive, send)
         else:
@@ -90,7 +94,7 @@ class FastHttp:
         except ClientGone:
             return
         if body is None:
-            await send_answer(send, _too_large())
+            await send_answer(send, _too_large(scope["counts"]))
             return
         working = handle(body, head.session_id, receive, caller) if head.json or not body else None
         if working is None:
@@ -126,9 +130,6 @@ class FastHttp:
             return None if working is None else _answer_of(working)
 
         return answers
-
-    def _below(self, path: str) -> str:
-        return next((path.removeprefix(each) for each in self._prefixes if path.startswith(f"{each}/")), path)
 
 
 async def _answer_of(working: Awaitable[Answer]) -> Answer | None:
@@ -283,8 +284,10 @@ _HEALTHY = Answer(b'{"status":"healthy"}')
 _decode = msgspec.json.Decoder().decode
 
 
-def _too_large() -> Answer:
-    return Answer(msgspec.json.encode({"detail": _TOO_LARGE}), 413)
+def _too_large(counts: Counts | None) -> Answer:
+    if counts is not None:
+        counts.error("MESSAGE_TOO_LARGE")
+    return Answer(msgspec.json.encode({"detail": _TOO_LARGE, "code": "MESSAGE_TOO_LARGE"}), 413)
 
 
 async def send_answer(send: Send, answer: Answer) -> None:

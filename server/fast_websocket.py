@@ -98,11 +98,11 @@ class EpisodeProtocol(MessageProtocol):
         try:
             caller = self.gate.admit_websocket(request.headers.get_all)
         except AccessDenied as exc:
-            self._library.send_response(refusal(self._library, exc))
+            self._library.send_response(refusal(self._library, exc, host.counts))
         else:
             channel = Channel(host, self.gate, caller, rpc_only=route == "mcp")
             response = self._library.accept(request)
-            if not (wanted or channel.visits):
+            if response.status_code == 101 and not (wanted or channel.visits):
                 response.headers[SESSION_HEADER] = new_id
             self._library.send_response(response)
         self._flush()
@@ -258,8 +258,8 @@ class EpisodeProtocol(MessageProtocol):
         self._writable = True
         self._pace()
 
-    def _is_busy(self) -> bool:
-        return self._answering is not None
+    def _is_full(self) -> bool:
+        return self._answering is not None and len(self._waiting) >= MOST_AHEAD
 
 
 def protocol_for(hosts: Mapping[str, Host], gate: Gate) -> type[EpisodeProtocol]:

@@ -8,8 +8,10 @@ from websockets.typing import Subprotocol
 
 from openenv_tasksets.server.access import AccessDenied
 from openenv_tasksets.server.conversation import HARD_LIMIT_BYTES
-from openenv_tasksets.server.errors import wire_error
+from openenv_tasksets.server.counts import Counts
+from openenv_tasksets.server.errors import told
 from openenv_tasksets.server.gate import select_subprotocol
+from openenv_tasksets.server.wire import encode_json
 
 
 def server_protocol() -> ServerProtocol:
@@ -17,11 +19,12 @@ def server_protocol() -> ServerProtocol:
     return ServerProtocol(max_size=HARD_LIMIT_BYTES, select_subprotocol=_select_subprotocol)
 
 
-def refusal(library: ServerProtocol, exc: AccessDenied) -> Response:
-    """What somebody gets who may not come in."""
-    error = wire_error(exc)
-    response = library.reject(error.status, error.message)
-    response.headers.update(error.http_headers())
+def refusal(library: ServerProtocol, exc: AccessDenied, counts: Counts) -> Response:
+    """What somebody gets who may not come in: JSON, as over HTTP."""
+    error = told(exc, counts)
+    response = library.reject(error.status, encode_json(error.http_body()).decode())
+    del response.headers["Content-Type"]
+    response.headers.update({"Content-Type": "application/json", **error.http_headers()})
     return response
 
 

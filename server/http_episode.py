@@ -1,15 +1,15 @@
 """Episodes over HTTP: what /reset, /step and /state do, whatever reads the request and writes the answer."""
 
 import asyncio
-import functools
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import msgspec
 
 from openenv_tasksets.loaders.errors import SelectionError
 from openenv_tasksets.server.access import TRAINER, Caller, check
-from openenv_tasksets.server.errors import code_of, wire_error
+from openenv_tasksets.server.counts import Counts
+from openenv_tasksets.server.errors import WireError, told
 from openenv_tasksets.server.host import Host
 from openenv_tasksets.server.inline_session import InlineSession
 from openenv_tasksets.server.outcome import Outcome
@@ -57,27 +57,10 @@ class Answer(msgspec.Struct, frozen=True):
         ]
 
 
-Call = TypeVar("Call", bound=Callable[..., Coroutine[Any, Any, Answer]])
-
-
-def _counted(call: Call) -> Call:
-    """Count the errors that the client of a call will be told."""
-
-    @functools.wraps(call)
-    async def counting(self: "HttpEpisodes", *arguments: Any) -> Answer:
-        try:
-            return await call(self, *arguments)
-        except ClientGone:
-            raise
-        except Exception as exc:
-            self.counts.error(code_of(exc))
-            raise
-
-    return cast("Call", counting)
-
-
 class HttpEpisodes:
     """The three requests. Each that names no session has an environment of its own, as OpenEnv's have.
+
+    Whatever goes wrong is an answer, and counted.
 
     Args:
         host: Whose.
@@ -88,7 +71,6 @@ class HttpEpisodes:
         self.counts = host.counts
         self.inline = host.kind.inline
 
-    @_counted
     async def reset(self, data: Mapping[str, Any], session_id: str | None, receive: Receive) -> Answer:
         """Begin an episode in a session that stays, a new one where none is named; its id is in header and body.
 
@@ -100,15 +82,8 @@ class HttpEpisodes:
         Raises:
             ClientGone: The client left before there was an episode; a new session is closed.
         """
-        _check_depth(data)
-        if session_id is not None:
-            session = self._find(session_id)
-            outcome = await session.reset(data)
-        else:
-            session, outcome = await self._unless_gone(self._begin(data), receive)
-        return _answer({**_observation(outcome), "session_id": session.id}, session.id)
+        return await self._told(self._reset(data, session_id, receive), session_id)
 
-    @_counted
     async def step(
         self,
         action: Mapping[str, Any],
@@ -128,9 +103,41 @@ class HttpEpisodes:
             caller: Who asks; an agent that names no session acts in its own.
 
         Raises:
-            AccessDenied: The caller may not step there.
             ClientGone: The client left in the middle of an action without a session.
         """
+        named = caller.named(session_id)
+        return await self._told(self._step(action, options, session_id, receive, caller), named)
+
+    async def state(self, session_id: str | None, receive: Receive) -> Answer:
+        """The state of a session, or of a new one; arguments and errors as for ``step``."""
+        return await self._told(self._state(session_id, receive), session_id)
+
+    async def _told(self, answer: Coroutine[Any, Any, Answer], session_id: str | None) -> Answer:
+        try:
+            return await answer
+        except ClientGone:
+            raise
+        except Exception as exc:  # noqa: BLE001 - told, and logged where nobody foresaw it
+            known = session_id if session_id in self._host.sessions else None
+            return _error_answer(told(exc, self.counts, known))
+
+    async def _reset(self, data: Mapping[str, Any], session_id: str | None, receive: Receive) -> Answer:
+        _check_depth(data)
+        if session_id is not None:
+            session = self._find(session_id)
+            outcome = await session.reset(data)
+        else:
+            session, outcome = await self._unless_gone(self._begin(data), receive)
+        return _answer({**_observation(outcome), "session_id": session.id}, session.id)
+
+    async def _step(
+        self,
+        action: Mapping[str, Any],
+        options: Mapping[str, Any],
+        session_id: str | None,
+        receive: Receive,
+        caller: Caller,
+    ) -> Answer:
         check(caller, "step", session_id)
         _check_depth(action)
         _check_depth(options)
@@ -143,9 +150,7 @@ class HttpEpisodes:
             outcome = await self._unless_gone(acting, receive)
         return _answer(_observation(outcome), session_id)
 
-    @_counted
-    async def state(self, session_id: str | None, receive: Receive) -> Answer:
-        """The state of a session, or of a new one; arguments and errors as for ``step``."""
+    async def _state(self, session_id: str | None, receive: Receive) -> Answer:
         if session_id is not None:
             return _answer(await self._find(session_id).state(), session_id)
         return _answer(await self._unless_gone(self._passing(Session.state), receive), None)
@@ -191,9 +196,12 @@ def _check_depth(data: Mapping[str, Any]) -> None:
         raise SelectionError(f"the body is {TOO_DEEP}")
 
 
-def error_answer(exc: Exception) -> Answer:
-    """What an exception is over HTTP."""
-    error = wire_error(exc)
+def error_answer(exc: Exception, counts: Counts | None = None) -> Answer:
+    """What an exception is over HTTP; counted, where there are counts."""
+    return _error_answer(told(exc, counts))
+
+
+def _error_answer(error: WireError) -> Answer:
     return Answer(encode_json(error.http_body()), error.status, error.http_headers())
 
 

@@ -17,12 +17,21 @@ from starlette.types import Receive, Scope, Send
 
 from openenv_tasksets.loaders.errors import PolicyError, TasksetError
 from openenv_tasksets.server.access import Caller, check
-from openenv_tasksets.server.errors import wire_error
+from openenv_tasksets.server.errors import told
 from openenv_tasksets.server.host import Host
 from openenv_tasksets.server.http_episode import SESSION_HEADER
 from openenv_tasksets.server.json_response import json_response
 from openenv_tasksets.server.session import Session
-from openenv_tasksets.server.tools import NoTools, ToolAnswer, ToolFailed, call_tool, list_tools, needs_session, plain
+from openenv_tasksets.server.tools import (
+    TOOL_FAILED,
+    NoTools,
+    ToolAnswer,
+    ToolFailed,
+    call_tool,
+    list_tools,
+    needs_session,
+    plain,
+)
 
 if TYPE_CHECKING:
     from mcp import types
@@ -126,7 +135,7 @@ class McpHttp:
                 async with self._host.passing() as passing:
                     tools = await list_tools(self._host.kind, passing)
         except Exception as exc:  # noqa: BLE001 - told without the text of foreign exceptions
-            raise McpError(types.ErrorData(code=types.INTERNAL_ERROR, message=_told(exc))) from None
+            raise McpError(types.ErrorData(code=types.INTERNAL_ERROR, message=self._told(exc, request))) from None
         listed = [
             types.Tool(name=each["name"], description=each["description"], inputSchema=plain(each["inputSchema"]))
             for each in tools
@@ -145,13 +154,12 @@ class McpHttp:
             answer = await self._to_its_end(call_tool(self._host.kind, session, name, arguments))
             return types.ServerResult(_result(answer))
         except Exception as exc:  # noqa: BLE001 - told without the text of foreign exceptions
-            failed = types.TextContent(type="text", text=_told(exc))
+            failed = types.TextContent(type="text", text=self._told(exc, request))
             return types.ServerResult(types.CallToolResult(content=[failed], isError=True))
 
     def _session(self, request: Any) -> Session | None:
         """The session that an HTTP request is about; its scope has the caller."""
-        in_query = parse_qs(request.url.query).get("session_id", [None])[-1]
-        named = request.headers.get(SESSION_HEADER) or in_query
+        named = _named(request)
         caller: Caller = request.scope["caller"]
         check(caller, "tools", named)
         named = caller.named(named)
@@ -161,6 +169,19 @@ class McpHttp:
         if session.rate is not None:
             session.rate.take()
         return session
+
+    def _told(self, exc: Exception, request: Any) -> str:
+        """The words for an error, which is counted."""
+        named = request.scope["caller"].named(_named(request))
+        session_id, counts = named if named in self._host.sessions else None, self._host.counts
+        if isinstance(exc, NoTools | ToolFailed):
+            counts.error(TOOL_FAILED, session_id)
+            return exc.message
+        message = told(exc, counts, session_id).message
+        if not isinstance(exc, PolicyError):
+            return message
+        mistakes = [f"{_place(each.get('loc'))}: {each.get('msg')}" for each in exc.details]
+        return "; ".join([f"{message}: wrong arguments", *mistakes])
 
     async def _to_its_end(self, work: Any) -> Any:
         """A call that a client takes back is gone through with: the environment is in the middle of it."""
@@ -184,11 +205,10 @@ def _block(block: dict[str, Any]) -> dict[str, Any]:
     return {("_meta" if name == "meta" else name): value for name, value in block.items() if value is not None}
 
 
-def _told(exc: Exception) -> str:
-    if not isinstance(exc, PolicyError):
-        return exc.message if isinstance(exc, NoTools | ToolFailed) else wire_error(exc).message
-    mistakes = [f"{_place(each.get('loc'))}: {each.get('msg')}" for each in exc.details]
-    return "; ".join([f"{exc.message}: wrong arguments", *mistakes])
+def _named(request: Any) -> str | None:
+    """The session that a request names."""
+    in_query: str | None = parse_qs(request.url.query).get("session_id", [None])[-1]
+    return request.headers.get(SESSION_HEADER) or in_query
 
 
 def _place(location: object) -> str:

@@ -58,8 +58,8 @@ class MessageProtocol(asyncio.Protocol):
         """A whole message came."""
         raise NotImplementedError
 
-    def _is_busy(self) -> bool:
-        """Whether a message is being answered, behind which a client may not be heard."""
+    def _is_full(self) -> bool:
+        """Whether no more messages may wait for an answer, so that the client is not listened to."""
         raise NotImplementedError
 
     def _closing(self) -> None:
@@ -211,7 +211,7 @@ class MessageProtocol(asyncio.Protocol):
         self._set_timer(self._config.ws_ping_timeout or 20.0, self._check_heard)
 
     def _check_heard(self) -> None:
-        if self._heard or self._is_busy():
+        if self._heard or self._is_full():
             self._keep_alive()
             return
         self._library.fail(KEEPALIVE_FAILED, "keepalive ping timeout")

@@ -9,7 +9,7 @@ from typing import Any
 
 from openenv_tasksets.loaders.errors import EnvironmentFailed
 from openenv_tasksets.server.access import AccessDenied, Caller, check
-from openenv_tasksets.server.errors import wire_error
+from openenv_tasksets.server.errors import code_of, wire_error
 from openenv_tasksets.server.gate import Gate
 from openenv_tasksets.server.host import Host
 from openenv_tasksets.server.json_rpc import (
@@ -17,6 +17,7 @@ from openenv_tasksets.server.json_rpc import (
     INVALID_PARAMS,
     INVALID_REQUEST,
     METHOD_NOT_FOUND,
+    PARSE_ERROR,
     SERVER_ERROR,
     RpcError,
     RpcRequest,
@@ -27,7 +28,7 @@ from openenv_tasksets.server.json_rpc import (
 )
 from openenv_tasksets.server.session import Session, SessionEnded
 from openenv_tasksets.server.slots import CapacityReached
-from openenv_tasksets.server.tools import NoTools, ToolFailed, call_tool, list_tools, needs_session
+from openenv_tasksets.server.tools import TOOL_FAILED, NoTools, ToolFailed, call_tool, list_tools, needs_session
 
 _CREATE = "openenv/session/create"
 _CLOSE = "openenv/session/close"
@@ -61,10 +62,27 @@ async def answer_rpc(message: object, context: RpcContext) -> dict[str, Any]:
     try:
         request = read_request(message)
         return result(request.id, await _answer(request, context))
-    except RpcError as exc:
-        return failure(request_id_of(message), exc)
     except Exception as exc:  # noqa: BLE001 - told, and logged where nobody foresaw it
-        return failure(request_id_of(message), _rpc_error(exc))
+        error = exc if isinstance(exc, RpcError) else _rpc_error(exc)
+        error_id = (error.data or {}).get("error_id")
+        context.host.counts.error(_kind(exc), _session_told_of(message, context), error_id)
+        return failure(request_id_of(message), error)
+
+
+def _kind(exc: Exception) -> str:
+    """What an error is counted as."""
+    if isinstance(exc, RpcError):
+        return {PARSE_ERROR: "INVALID_JSON", SERVER_ERROR: "FACTORY_ERROR"}.get(exc.code, "VALIDATION_ERROR")
+    return TOOL_FAILED if isinstance(exc, NoTools | ToolFailed) else code_of(exc)
+
+
+def _session_told_of(message: object, context: RpcContext) -> str | None:
+    """The session that a request is about, if there is one."""
+    if context.session is not None:
+        return context.session.id
+    params = message.get("params") if isinstance(message, Mapping) else None
+    named = context.caller.named(params.get("session_id") if isinstance(params, Mapping) else None)
+    return named if named in context.host.sessions else None
 
 
 def _rpc_error(exc: Exception) -> RpcError:
@@ -144,7 +162,8 @@ async def _create(context: RpcContext) -> str:
     try:
         return (await context.host.open_session(kept=True)).id
     except EnvironmentFailed as exc:
-        raise RpcError(SERVER_ERROR, wire_error(exc).message, {"factory_name": context.host.kind.name}) from exc
+        error = wire_error(exc)
+        raise RpcError(SERVER_ERROR, error.message, {"factory_name": context.host.kind.name, **error.facts}) from exc
 
 
 async def _close(session_id: str, context: RpcContext) -> dict[str, Any]:

@@ -16,7 +16,10 @@ logger = logging.getLogger(__name__)
 
 SOONEST_LOOK_S = 0.01
 DRAIN_LOOK_S = 0.1
+COME_BACK_S = 1.0
+"""For how long a kept session waits for its client before it gives its slot to one that stands in line."""
 _STOPPING = "the server is stopping"
+_MADE_ROOM = "it made room for another session"
 
 Result = TypeVar("Result")
 
@@ -47,7 +50,8 @@ class Sessions:
 
     One opened with ``kept`` outlives every connection, until it is idle for too long; any other is over when its
     connection is, or ``grace_seconds`` after a connection that broke. A kept session that nobody came back to gives
-    its slot to a new one where there is no other: OpenEnv's clients reset over HTTP without ever coming back.
+    its slot to a new one where there is no other: OpenEnv's clients reset over HTTP without ever coming back. One
+    that is being reset yet does not, since its client is still there.
 
     Args:
         slots: Room for them.
@@ -77,6 +81,7 @@ class Sessions:
         # A plain dict whose first key is always the one that goes is searched from its start, past all that went.
         self._unclaimed: OrderedDict[str, None] = OrderedDict()
         self._looking: asyncio.TimerHandle | None = None
+        self._sparing: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
 
     @property
@@ -87,7 +92,7 @@ class Sessions:
     @property
     def has_room(self) -> bool:
         """Whether one more would not have to wait for a slot."""
-        return not self.slots.full or bool(self._unclaimed)
+        return not self.slots.full or self._spare() is not None
 
     async def open(
         self, make: Callable[[], Awaitable[Session]], *, kept: bool = False, holder: Tell | None = None
@@ -104,10 +109,12 @@ class Sessions:
             ServerStopping: The server is stopping.
             EnvironmentFailed: The environment's constructor raised.
         """
-        while self.slots.full and self._unclaimed:
-            await self.release(self._places[next(iter(self._unclaimed))].session, "it made room for another session")
+        while self.slots.full and (spare := self._spare()) is not None:
+            await self.release(spare, _MADE_ROOM)
         if self.stopping:
             raise ServerStopping
+        if self.slots.full:
+            self._spare_later()
         await self.slots.take()
         try:
             session = await make()
@@ -119,6 +126,9 @@ class Sessions:
             self._unclaimed[session.id] = None
         self._look_later()
         return session
+
+    def __contains__(self, session_id: object) -> bool:
+        return session_id in self._places if isinstance(session_id, str) else False
 
     def find(self, session_id: str) -> Session:
         """The session, which has been come back to from now on.
@@ -222,9 +232,10 @@ class Sessions:
     async def close(self) -> None:
         """End every session; others may be begun afterwards."""
         self.slots.dissolve(ServerStopping)
-        if self._looking is not None:
-            self._looking.cancel()
-            self._looking = None
+        for timer in (self._looking, self._sparing):
+            if timer is not None:
+                timer.cancel()
+        self._looking = self._sparing = None
         for place in list(self._places.values()):
             self.run(self.release(place.session, _STOPPING))
         while self._tasks:
@@ -240,6 +251,28 @@ class Sessions:
         self._unclaimed.pop(session_id, None)
         place.session.touch()
         return place
+
+    def _spare(self, unused_s: float = 0.0) -> Session | None:
+        """The oldest kept session that nobody came back to, of those that have been unused for so long."""
+        before = self._clock() - unused_s
+        sessions = (self._places[each].session for each in self._unclaimed)
+        return next((each for each in sessions if not each.busy and each.used_at <= before), None)
+
+    def _spare_later(self) -> None:
+        """While somebody stands in line, see whether a session is to spare by now."""
+        if self._sparing is None:
+            self._sparing = asyncio.get_running_loop().call_later(COME_BACK_S, self._spare_for_the_line)
+
+    def _spare_for_the_line(self) -> None:
+        self._sparing = None
+        for _ in range(self.slots.waiting - self.slots.freeing):
+            spare = self._spare(COME_BACK_S)
+            if spare is None:
+                break
+            del self._unclaimed[spare.id]
+            self.run(self.release(spare, _MADE_ROOM))
+        if self.slots.waiting:
+            self._spare_later()
 
     def _look_later(self) -> None:
         """Look for idle sessions when the first one may have become one."""

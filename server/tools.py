@@ -18,6 +18,8 @@ from openenv_tasksets.server.session import Session
 from openenv_tasksets.server.tool_actions import RESERVED_NAMES
 from openenv_tasksets.server.wire import encode_json
 
+TOOL_FAILED = "TOOL_FAILED"
+"""What an error is counted as that says that there is no such tool, or that it failed."""
 _TOO_LATE = "the time of the episode is over; the tool was not called"
 
 

@@ -1,9 +1,8 @@
 """Faults 1, 3, 7, 8 and 9: sessions that are lost, kept, or stepped after their end; bodies without a limit.
 
-Of OpenEnv's eighteen known faults, no test here has: 6 (who may connect), 15 (MCP) and the part of 7 that is
-``openenv/session/create``, since they are of MCP and access; 14, since it is of several processes behind one port,
-which ours never are; 17, since discovery and a local start are the client's. Of 16, a close code is among the
-transcripts' differences, and a server that stops closes with 1012 as the peer's does.
+Of OpenEnv's eighteen known faults, 6, 15, 16 and the part of 7 that is ``openenv/session/create`` are in
+``test_peer_faults_access``, and two have no test: 14, since it is of several processes behind one port, which ours
+never are; 17, since discovery and a local start are the client's.
 """
 
 import contextlib

@@ -5,6 +5,7 @@ import json
 import pytest
 from asking import ask
 from guarded_server import PREFIXES, TOKEN, TRAINER_HEADERS, guarded_server
+from plain_quiz import TASK, Quiz, rows
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 
@@ -116,6 +117,8 @@ def test_a_stranger_gets_no_websocket(server, route, headers):
         pass
     assert caught.value.response.status_code == 401
     assert caught.value.response.headers["www-authenticate"] == "Bearer"
+    assert caught.value.response.headers["content-type"] == "application/json"
+    assert json.loads(caught.value.response.body)["code"] == "UNAUTHENTICATED"
 
 
 def test_a_browser_shows_its_token_as_a_subprotocol(server):
@@ -125,3 +128,30 @@ def test_a_browser_shows_its_token_as_a_subprotocol(server):
             assert token not in str(websocket.response.headers)
     with pytest.raises(InvalidStatus, match="401"), server.connect("/ws", subprotocols=["openenv", "bearer.wrong"]):
         pass
+
+
+# Each way of answering a frame has a check of its own; which one it is depends on where calls run, and on coroutines.
+@pytest.fixture(scope="module", params=["fast", "plain"])
+def transport(request):
+    return request.param
+
+
+@pytest.fixture(scope="module", params=[False, "thread", "pool"], ids=["inline", "thread", "pool"])
+def quiz_server(request, serve, make_taskset, transport):
+    with guarded_server(serve, make_taskset(rows(9), TASK), Quiz, transport, request.param) as server:
+        yield server
+
+
+@pytest.mark.parametrize(("step", "kind"), [(False, "reset"), (True, "reset"), (False, "step"), (True, "state")])
+def test_it_is_refused_wherever_the_environment_runs(quiz_server, step, kind):
+    before = quiz_server.trainers_view()
+    with quiz_server.connect("/ws", quiz_server.agent(step=step)) as websocket:
+        for _ in range(2):
+            refused = ask(websocket, kind, None if kind == "state" else {})
+            assert (refused["type"], refused["data"]["code"]) == ("error", "ACCESS_DENIED")
+    assert quiz_server.trainers_view() == before
+
+
+def test_it_steps_where_it_may_wherever_the_environment_runs(quiz_server):
+    with quiz_server.connect("/ws", quiz_server.agent(step=True)) as websocket:
+        assert ask(websocket, "step", {"answer": ""})["data"]["reward"] == 0.0

@@ -7,6 +7,7 @@ import resource
 import socket
 import time
 from contextlib import ExitStack
+from http.client import HTTPResponse
 from pathlib import Path
 
 import httpx
@@ -75,7 +76,7 @@ def healthy(url):
 
 
 def test_headers_that_trickle_in_are_not_waited_for(serve_limited):
-    with serve_limited(header_seconds=0.5) as url, ExitStack() as stack:
+    with serve_limited(header_seconds=1.5) as url, ExitStack() as stack:
         slow = [stack.enter_context(open_raw(url)) for _ in range(20)]
         for each in slow[:19]:
             each.sendall(b"GET /health HTTP/1.1\r\nx: ")
@@ -87,7 +88,7 @@ def test_headers_that_trickle_in_are_not_waited_for(serve_limited):
         for each in slow:
             status, body = answered(rest(each))
             assert (status, body["code"]) == (408, "TIME_EXCEEDED")
-            assert body["detail"] == "the request's headers did not come within 0.5 s"
+            assert body["detail"] == "the request's headers did not come within 1.5 s"
 
 
 def test_a_second_request_that_trickles_in_is_not_waited_for_either(serve_limited):
@@ -144,6 +145,47 @@ def test_a_slow_answer_is_not_a_slow_request(serve, make_taskset, transport):
             time.sleep(0.5)
             websocket.send('{"type":"reset"}')
             assert json.loads(websocket.recv(timeout=30))["type"] == "observation"
+
+
+def one_answer(connection):
+    """The next answer on a connection that goes on."""
+    response = HTTPResponse(connection)
+    response.begin()
+    return response.status, json.loads(response.read())
+
+
+HEAD = b"POST /reset HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+
+
+@pytest.mark.parametrize("sent", ["announced", "in chunks", "from a foreign page"])
+def test_a_client_whose_body_is_refused_gets_to_the_answer_and_may_ask_again(serve_limited, sent):
+    head, piece, status = HEAD, b" " * MIB, 413
+    if sent == "in chunks":
+        head, piece = HEAD + b"transfer-encoding: chunked\r\n", b"100000\r\n" + piece + b"\r\n"
+    else:
+        head += b"content-length: %d\r\n" % (40 * MIB)
+    if sent == "from a foreign page":
+        head, status = head + b"origin: https://evil.example\r\n", 403
+    with serve_limited() as url, open_raw(url) as connection:
+        connection.sendall(head + b"\r\n")
+        for _ in range(40):
+            connection.sendall(piece)
+        connection.sendall(b"0\r\n\r\n" if sent == "in chunks" else b"")
+        assert one_answer(connection)[0] == status
+        connection.sendall(b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n")
+        assert one_answer(connection) == (200, {"status": "healthy"})
+
+
+def test_a_refused_body_without_end_is_read_for_so_long_and_no_longer(serve_limited):
+    with serve_limited(request_seconds=0.5) as url, open_raw(url) as connection:
+        connection.sendall(HEAD + b"content-length: %d\r\n\r\n" % 2**40)
+        assert one_answer(connection)[0] == 413
+        with contextlib.suppress(ConnectionError):
+            for _ in range(1000):
+                connection.sendall(b" ")
+                time.sleep(0.01)
+        assert rest(connection) == b""
+        assert healthy(url)
 
 
 def test_headers_without_end_are_cut_off(serve_limited):

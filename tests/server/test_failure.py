@@ -12,13 +12,24 @@ pytestmark = pytest.mark.anyio
 CANARY = "c4n4ry"
 
 
+class Panic(BaseException):
+    """As those of libraries in Rust."""
+
+
 def fail(exc):
     with failures("quiz", "failed in step()"):
         raise exc
 
 
 @pytest.mark.parametrize(
-    "exc", [ValueError(CANARY), KeyError(CANARY), SystemExit(CANARY), ExceptionGroup(CANARY, [ValueError(CANARY)])]
+    "exc",
+    [
+        ValueError(CANARY),
+        KeyError(CANARY),
+        SystemExit(CANARY),
+        ExceptionGroup(CANARY, [ValueError(CANARY)]),
+        Panic(CANARY),
+    ],
 )
 def test_whatever_it_raises_is_told_by_its_type_and_kept_as_the_cause(exc):
     with pytest.raises(EnvironmentFailed) as caught:

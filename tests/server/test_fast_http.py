@@ -148,7 +148,8 @@ def test_a_body_that_is_too_large_is_refused_on_every_path(url, path, announced)
     body = b'{"action":{"a":"' + b"x" * MAX_BODY_BYTES + b'"}}'
     content = body if announced else (body[start : start + 2**20] for start in range(0, len(body), 2**20))
     answer = httpx.post(url + path, content=content, headers=JSON, timeout=60)
-    assert (answer.status_code, answer.json()) == (413, {"detail": f"the body is larger than {MAX_BODY_BYTES} bytes"})
+    told = {"detail": f"the body is larger than {MAX_BODY_BYTES} bytes", "code": "MESSAGE_TOO_LARGE"}
+    assert (answer.status_code, answer.json()) == (413, told)
     assert httpx.get(f"{url}/health").status_code == 200
 
 

@@ -4,7 +4,7 @@ import json
 import time
 
 import pytest
-from raw_websocket import MIB, RESET, TEXT, Echo, Raw, frame, padded
+from raw_websocket import CLOSE, MIB, PING, PONG, RESET, TEXT, Echo, Raw, frame, padded
 
 from openenv_tasksets.server.app import create_app
 from openenv_tasksets.server.host import Host, HostSettings
@@ -63,6 +63,7 @@ def test_the_handshake_names_the_session(url):
 def test_what_is_no_connection_of_ours_is_refused_in_the_handshake(url, path, headers, status):
     with Raw(url, path, headers) as raw:
         assert raw.head.startswith(f"HTTP/1.1 {status} ")
+        assert "x-session-id" not in raw.head.lower()
 
 
 def test_many_frames_in_one_packet_are_answered_in_order(url):
@@ -110,3 +111,15 @@ def test_frames_that_come_during_a_step_wait_for_it(url, which):
         steps += [b'{"type":"step","data":{"answer":"%s"}}' % (b"x" * number) for number in range(2, 60)]
         raw.socket.sendall(b"".join(frame(TEXT, step) for step in steps))
         assert [json.loads(raw.frame()[1])["data"]["observation"]["size"] for _ in steps] == list(range(1, 60))
+
+
+@pytest.mark.parametrize("which", ["slow", "pooled"])
+def test_a_client_that_is_gone_without_a_sign_is_noticed_during_its_step(hosts, serve, transport, which):
+    settings = {"ws_ping_interval": 0.5, "ws_ping_timeout": 2}
+    with serve(create_app(hosts), transport, **settings) as url, Raw(url, f"/{which}/ws") as silent:
+        silent.send(TEXT, RESET)
+        while silent.frame()[0] == PING:
+            silent.send(PONG, b"")
+        silent.send(TEXT, b'{"type":"step","data":{"seconds":6}}')
+        while (seen := silent.frame()) is not None:
+            assert seen[0] in (PING, CLOSE)

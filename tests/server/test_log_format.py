@@ -91,6 +91,44 @@ def test_a_session_is_told_from_its_opening_to_its_end(lines, make_taskset):
     assert any(f"error {failed}" in line["event"] and line["level"] == "error" for line in lines())
 
 
+def test_an_error_over_http_is_told_with_its_session_and_the_id_that_the_client_has(lines, make_taskset):
+    host = Host(make_taskset(ROWS, TASK), Careless)
+    with TestClient(create_app([host])) as client:
+        session_id = client.post("/reset", json={"index": 2}).json()["session_id"]
+        step = {"session_id": session_id, "action": {"raise": 1}}
+        failed = client.post("/step", json=step).json()["error_id"]
+        odd = client.get("/state", params={"session_id": session_id}).json()["error_id"]
+        client.get("/state", params={"session_id": "nobody's"})
+        client.post("/step", json={"session_id": session_id})
+    ids = {"event": "error", "environment": "quiz"}
+    assert [each for each in map(facts, lines()) if each["event"] == "error"] == [
+        {**ids, "session_id": session_id, "code": "EXECUTION_ERROR", "error_id": failed},
+        {**ids, "session_id": session_id, "code": "EXECUTION_ERROR", "error_id": odd},
+        {**ids, "session_id": None, "code": "SESSION_ERROR", "error_id": None},
+        {**ids, "session_id": None, "code": "VALIDATION_ERROR", "error_id": None},
+    ]
+    for each in (failed, odd):
+        assert any(f"error {each}" in line["event"] for line in lines())
+
+
+def test_an_error_over_json_rpc_is_told_with_its_session(lines, make_taskset):
+    host = Host(make_taskset(ROWS, TASK), Careless)
+    with TestClient(create_app([host])) as client, client.websocket_connect("/ws") as websocket:
+        session_id = client.post("/reset", json={"index": 2}).json()["session_id"]
+        call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call"}
+        client.post("/mcp", json={**call, "params": {"name": "x", "session_id": session_id}})
+        client.post("/mcp", content=b"garbage")
+        websocket.send_json({"type": "mcp", "data": {**call, "params": {}}})
+        websocket.receive_text()
+    errors = [each for each in map(facts, lines()) if each["event"] == "error"]
+    (own,) = {each["session_id"] for each in map(facts, lines()) if each["event"] == "session opened"} - {session_id}
+    assert [(each["session_id"], each["code"]) for each in errors] == [
+        (session_id, "TOOL_FAILED"),
+        (None, "INVALID_JSON"),
+        (own, "VALIDATION_ERROR"),
+    ]
+
+
 def test_an_exception_is_logged_by_its_place_and_type(lines):
     try:
         raise ValueError(CANARY)

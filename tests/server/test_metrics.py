@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from starlette.testclient import TestClient
+from starlette.testclient import TestClient, WebSocketDenialResponse
 
 from openenv_tasksets.server.app import create_app
+from openenv_tasksets.server.gate import Gate
 from openenv_tasksets.server.host import Host, HostSettings
 
 CANARY = "c4n4ry"
@@ -106,6 +107,30 @@ def test_what_clients_do_is_counted_over_both_channels(app):
         "SESSION_ERROR": 1,
         "UNKNOWN_TYPE": 1,
     }
+
+
+def test_every_error_that_a_client_is_told_is_counted_whatever_it_came_over(make_taskset):
+    token = "trainer-0123456789abcdef"
+    app = create_app([Host(make_taskset(ROWS["test"], TASK), Quiz)], gate=Gate(token))
+    rpc = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "x"}}
+    with TestClient(app) as client:
+        assert client.post("/reset", json={}).status_code == 401
+        with pytest.raises(WebSocketDenialResponse):
+            client.websocket_connect("/ws").__enter__()
+        client.headers["Authorization"] = f"Bearer {token}"
+        for path, body, status in (
+            ("/reset", {"seed": -1}, 422),
+            ("/quiz/task", {"split": "train", "index": 99}, 400),
+            ("/quiz/num_tasks", {"split": "nope"}, 404),
+            ("/QUIZ/task", {"split": "train"}, 422),
+            ("/mcp", rpc, 200),
+            ("/mcp", {**rpc, "params": {}}, 200),
+            ("/nowhere", {}, 404),
+        ):
+            assert client.post(path, json=body).status_code == status, path
+        client.post("/step", content=b"x" * (2**24 + 1))
+        kinds = {key[1]: value for key, value in read(client).items() if key[0] == "tasksets_errors_total"}
+    assert kinds == {"UNAUTHENTICATED": 2, "VALIDATION_ERROR": 5, "TOOL_FAILED": 1, "MESSAGE_TOO_LARGE": 1}
 
 
 def test_the_documentation_names_every_metric(app):

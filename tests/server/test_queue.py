@@ -137,6 +137,49 @@ def test_a_reset_over_http_waits_for_its_turn(make_host, serve):
         assert answers[0].json()["observation"]["question"] == "q3"
 
 
+def test_the_rate_holds_wherever_the_environment_runs(make_host, serve, transport):
+    host = make_host(max_rate=2)
+    with serve(create_app([host]), transport) as url, connect(url.replace("http", "ws") + "/ws") as websocket:
+        # One after the other: frames that wait are answered in another way.
+        codes = [ask(websocket, "reset", {"index": 0})["data"].get("code") for _ in range(40)]
+    assert codes[0] is None
+    assert "RATE_EXCEEDED" in codes
+
+
+def test_a_frame_of_an_episode_is_none_on_the_websocket_of_json_rpc(make_host, serve, transport):
+    host = make_host()
+    with serve(create_app([host]), transport) as url, connect(url.replace("http", "ws") + "/mcp") as websocket:
+        for _ in range(2):
+            assert ask(websocket, "reset", {"index": 0})["error"]["code"] == -32600
+
+
+class Gated(Quiz):
+    """Its reset() lasts until it is let go."""
+
+    blocking = "thread"
+    let_go = threading.Event()
+
+    def reset(self, question, answer):
+        assert self.let_go.wait(60)
+        return super().reset(question, answer)
+
+
+def test_a_reset_over_http_is_not_ended_for_another_client_s_sake(make_taskset, serve):
+    host = Host(make_taskset(rows(9), TASK), Gated, settings=HostSettings(max_sessions=1))
+    Gated.let_go.clear()
+    with serve(create_app([host])) as url:
+        answers = []
+        asking = threading.Thread(target=lambda: answers.append(httpx.post(f"{url}/reset", json={"index": 3})))
+        asking.start()
+        assert eventually(lambda: host.active_sessions == 1)
+        second = httpx.post(f"{url}/reset", json={"index": 4})
+        assert (second.status_code, second.json()["code"]) == (503, "CAPACITY_REACHED")
+        Gated.let_go.set()
+        asking.join(30)
+        assert answers[0].json()["observation"]["question"] == "q3"
+        assert httpx.post(f"{url}/reset", json={"index": 5}).json()["observation"]["question"] == "q5"
+
+
 def test_a_client_that_sends_while_it_waits_fills_no_memory(make_host, serve, transport):
     host = make_host(max_sessions=1, queue=1, queue_seconds=60)
     with serve(create_app([host]), transport) as url:

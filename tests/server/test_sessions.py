@@ -12,7 +12,7 @@ from openenv_tasksets.declaration import Limits
 from openenv_tasksets.server.environment_type import EnvironmentType
 from openenv_tasksets.server.runtime import start_runtime
 from openenv_tasksets.server.session import Session, SessionEnded, new_session_id
-from openenv_tasksets.server.sessions import ServerStopping, Sessions
+from openenv_tasksets.server.sessions import COME_BACK_S, ServerStopping, Sessions
 from openenv_tasksets.server.slots import CapacityReached, Slots
 
 pytestmark = pytest.mark.anyio
@@ -105,6 +105,43 @@ async def test_at_capacity_a_kept_session_that_nobody_came_back_to_makes_room_th
         await two.step({})
     with pytest.raises(CapacityReached, match="3/3 sessions active"):
         await sessions.open(make, kept=True)
+    await sessions.close()
+
+
+async def test_a_kept_session_makes_no_room_while_its_client_waits_for_an_answer(make):
+    sessions = Sessions(Slots(1))
+    session = await sessions.open(partial(make, Slow), kept=True)
+    await session.reset({})
+    stepping = asyncio.create_task(session.step({"seconds": 30}))
+    await until(lambda: session.busy)
+    assert not sessions.has_room
+    with pytest.raises(CapacityReached, match="1/1 sessions active"):
+        await sessions.open(make)
+    session._runtime._environment.let_go.set()
+    assert (await stepping).done is False
+    assert sessions.has_room
+    await sessions.open(make)
+    await sessions.close()
+
+
+async def test_whoever_stands_in_line_gets_the_slot_of_a_kept_session_that_nobody_comes_back_to(make, clock):
+    sessions = Sessions(Slots(2, line_limit=2, line_seconds=60), clock=clock)
+    busy, other = [await sessions.open(partial(make, Slow), kept=True) for _ in range(2)]
+    await busy.reset({})
+    await other.reset({})
+    stepping = [asyncio.create_task(each.step({"seconds": 30})) for each in (busy, other)]
+    await until(lambda: busy.busy and other.busy)
+    waiting = asyncio.create_task(sessions.open(make))
+    await until(lambda: sessions.slots.waiting == 1)
+    for each in (busy, other):
+        each._runtime._environment.let_go.set()
+    await asyncio.wait(stepping)
+    sessions.find(other.id)
+    clock.now += COME_BACK_S
+    assert await waiting
+    assert sessions.find(other.id) is other
+    with pytest.raises(SessionEnded):
+        sessions.find(busy.id)
     await sessions.close()
 
 

@@ -54,10 +54,10 @@ class Server:
 
 
 @contextmanager
-def guarded_server(serve, taskset, environment, transport):
-    """One of the taskset, over a transport."""
+def guarded_server(serve, taskset, environment, transport, blocking=None):
+    """One of the taskset, over a transport; ``blocking`` is that of ``HostSettings``."""
     gate = Gate(TOKEN)
-    host = Host(taskset, environment, settings=HostSettings(max_sessions=64))
+    host = Host(taskset, environment, settings=HostSettings(max_sessions=64, blocking=blocking))
     # A client of one's own for each request would take longer than its answer.
     with serve(create_app([host], gate=gate), transport=transport) as url, httpx.Client(timeout=30) as http:
         yield Server(url, gate, http)
