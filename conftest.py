@@ -1,4 +1,6 @@
-"""Runs the Python examples of the README and the documents, and sets up hypothesis."""
+"""Runs the Python examples of the README and the documents, and sets up hypothesis and pytest's workers."""
+
+import os
 
 from hypothesis import settings
 from sybil import Sybil
@@ -11,3 +13,9 @@ pytest_collect_file = Sybil(
 # How long an example takes depends on what else the machine does.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Half as many again as there are processors: a third of the tests' time is waiting, for a process or a time-out."""
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return processors + processors // 2
