@@ -16,6 +16,6 @@ settings.load_profile("untimed")
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Half as many again as there are processors: a third of the tests' time is waiting, for a process or a time-out."""
+    """Half as many again as there are processors: a third of a test's time is waiting, for a process or a time-out."""
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return processors + processors // 2

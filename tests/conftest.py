@@ -25,7 +25,7 @@ os.environ.update(
     HF_HUB_DISABLE_XET="1",
     HF_UPDATE_DOWNLOAD_COUNTS="0",
 )
-# No test speaks TLS, but every client of httpx reads all of certifi's certificates, which takes longer than its request.
+# No test speaks TLS, and reading all certificates, as each client of httpx does, takes longer than its request.
 _CERTIFICATE, _END, _ = certifi.contents().partition("-----END CERTIFICATE-----\n")
 os.environ["SSL_CERT_FILE"] = f"{_HOME}/certificate.pem"
 Path(os.environ["SSL_CERT_FILE"]).write_text(_CERTIFICATE + _END)

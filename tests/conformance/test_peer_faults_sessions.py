@@ -139,7 +139,9 @@ def test_a_session_that_was_closed_is_not_taken_up_again(sound_server, quiz_envi
 
 
 @pytest.mark.parametrize("leave", ["a lost connection", "a closing handshake"])
-def test_a_client_that_vanishes_in_a_step_frees_its_slot_at_once(sound_server, openenv, quiz_taskset, gate, leave):
+def test_a_client_that_vanishes_in_a_step_frees_its_slot_at_once(
+    sound_server, openenv, quiz_taskset, gate, leave, patience_s
+):
     def step(self, action, timeout_s=None, **kwargs):
         gate.wait()
         return type(self).models[1]()
@@ -155,7 +157,7 @@ def test_a_client_that_vanishes_in_a_step_frees_its_slot_at_once(sound_server, o
             else:
                 websocket.close()
         try:
-            assert eventually(lambda: admitted(url), within_s=3)
+            assert eventually(lambda: admitted(url), within_s=patience_s)
         finally:
             gate.open()
 
@@ -163,14 +165,14 @@ def test_a_client_that_vanishes_in_a_step_frees_its_slot_at_once(sound_server, o
 # 8: time-outs
 
 
-def test_a_step_over_http_ends_within_its_time(sound_server, openenv, quiz_taskset, gate):
+def test_a_step_over_http_ends_within_its_time(sound_server, openenv, quiz_taskset, gate, patience_s):
     def step(self, action, timeout_s=None, **kwargs):
         gate.wait()
         return type(self).models[1]()
 
     with sound_server.serve(one_question(openenv, step=step), quiz_taskset) as url:
         try:
-            response = httpx.post(url + "/step", json={"action": {}, "timeout_s": 0.1}, timeout=3)
+            response = httpx.post(url + "/step", json={"action": {}, "timeout_s": 0.1}, timeout=patience_s)
         except httpx.TimeoutException:
             raise AssertionError("no answer") from None
         finally:
@@ -179,7 +181,9 @@ def test_a_step_over_http_ends_within_its_time(sound_server, openenv, quiz_tasks
     assert "0.1" in response.json()["detail"]
 
 
-def test_a_stuck_environment_is_abandoned_and_the_session_goes_on(sound_server, openenv, quiz_taskset, gate):
+def test_a_stuck_environment_is_abandoned_and_the_session_goes_on(
+    sound_server, openenv, quiz_taskset, gate, patience_s
+):
     """``timeout_s`` cannot be sent over the WebSocket: it is the server's setting. OpenEnv has none."""
     stuck = iter([True, False])
 
@@ -190,12 +194,12 @@ def test_a_stuck_environment_is_abandoned_and_the_session_goes_on(sound_server, 
 
     environment = one_question(openenv, step=step)
     with (
-        sound_server.serve(environment, quiz_taskset, max_sessions=1, step_timeout=0.1) as url,
+        sound_server.serve(environment, quiz_taskset, max_sessions=1, step_timeout=1.0) as url,
         open_session(url) as websocket,
     ):
         ask(websocket, "reset", RESET)
         send(websocket, "step", {})
-        error = receive(websocket, timeout=3)
+        error = receive(websocket, timeout=patience_s)
         assert (error["type"], error["data"]["code"]) == ("error", "TIME_EXCEEDED")
         assert ask(websocket, "step", {})["data"]["code"] == "RESET_NEEDED", "its episode is over"
         assert ask(websocket, "reset", RESET)["type"] == "observation"

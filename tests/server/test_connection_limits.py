@@ -46,7 +46,7 @@ def transport(request):
 
 @pytest.fixture
 def host(make_taskset):
-    return Host(make_taskset(ROWS, TASK), Quiz, settings=HostSettings(max_rate=20))
+    return Host(make_taskset(ROWS, TASK), Quiz, settings=HostSettings(max_rate=4))
 
 
 @pytest.fixture
@@ -80,23 +80,22 @@ def healthy(url):
 
 
 def test_headers_that_trickle_in_are_not_waited_for(serve_limited):
-    with serve_limited(header_seconds=0.5) as url, ExitStack() as stack:
+    with serve_limited(header_seconds=1) as url, ExitStack() as stack:
         slow = [stack.enter_context(raw(url)) for _ in range(20)]
-        for each in slow[:19]:
-            each.sendall(b"GET /health HTTP/1.1\r\nx: ")
-        for _ in range(3):
+        for piece in (b"GET /health HTTP/1.1\r\nx: ", b"y", b"y", b"y"):
             for each in slow[:19]:
-                each.sendall(b"y")
+                with contextlib.suppress(ConnectionError):  # it may have been too long already
+                    each.sendall(piece)
             assert healthy(url)
             time.sleep(0.05)
         for each in slow:
             status, body = answered(rest(each))
             assert (status, body["code"]) == (408, "TIME_EXCEEDED")
-            assert body["detail"] == "the request's headers did not come within 0.5 s"
+            assert body["detail"] == "the request's headers did not come within 1 s"
 
 
 def test_a_second_request_that_trickles_in_is_not_waited_for_either(serve_limited):
-    with serve_limited(header_seconds=0.3) as url, raw(url) as connection:
+    with serve_limited(header_seconds=1) as url, raw(url) as connection:
         connection.sendall(b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n")
         first = connection.recv(2**16)
         assert first.startswith(b"HTTP/1.1 200")
@@ -138,15 +137,15 @@ def test_a_slow_answer_is_not_a_slow_request(serve, make_taskset, transport):
         blocking = "thread"
 
         def reset(self, question):
-            time.sleep(0.6)
+            time.sleep(1.2)
             return {}
 
     app = create_app([Host(make_taskset(ROWS, TASK), Slow)])
-    limits = ConnectionLimits(header_seconds=0.2, request_seconds=0.2)
+    limits = ConnectionLimits(header_seconds=1, request_seconds=1)
     with serve(app, transport, limits=limits) as url:
         assert httpx.post(f"{url}/reset", json={}, timeout=30).status_code == 200
         with connect(url.replace("http", "ws") + "/ws") as websocket:
-            time.sleep(0.5)
+            time.sleep(1.2)
             websocket.send('{"type":"reset"}')
             assert json.loads(websocket.recv(timeout=30))["type"] == "observation"
 
@@ -268,10 +267,10 @@ def test_a_session_that_asks_too_often_is_told_so_and_lives(serve_limited):
             websocket.send('{"type":"reset"}')
         replies = [json.loads(websocket.recv(timeout=30)) for _ in range(60)]
         codes = [reply["data"].get("code", "observation") for reply in replies]
-        assert codes[:20] == ["observation"] * 20
-        assert set(codes[20:]) == {"RATE_EXCEEDED", "observation"} or set(codes[20:]) == {"RATE_EXCEEDED"}
-        assert "may make 20 requests a second; wait " in replies[codes.index("RATE_EXCEEDED")]["data"]["message"]
-        time.sleep(0.1)
+        assert codes[:4] == ["observation"] * 4
+        assert set(codes[4:]) == {"RATE_EXCEEDED", "observation"} or set(codes[4:]) == {"RATE_EXCEEDED"}
+        assert "may make 4 requests a second; wait " in replies[codes.index("RATE_EXCEEDED")]["data"]["message"]
+        time.sleep(0.3)
         websocket.send('{"type":"state"}')
         assert json.loads(websocket.recv(timeout=30))["type"] == "state"
         session_id = httpx.post(f"{url}/reset", json={}).json()["session_id"]

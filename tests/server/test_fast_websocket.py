@@ -365,7 +365,7 @@ def test_frames_that_come_during_a_step_wait_for_it(url, which):
 def test_a_client_that_answers_no_ping_is_gone(hosts, serve, transport):
     app = create_app(hosts)
     with (
-        serve(app, transport, ws_ping_interval=0.1, ws_ping_timeout=0.1) as url,
+        serve(app, transport, ws_ping_interval=0.1, ws_ping_timeout=3) as url,
         Raw(url) as silent,
         connect(url.replace("http", "ws") + "/quiz/ws") as alive,
     ):

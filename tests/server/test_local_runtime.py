@@ -85,7 +85,7 @@ def environment_threads():
 
 async def no_threads():
     """Until the threads that were told to stop have done so."""
-    for _ in range(500):
+    for _ in range(6000):
         if not environment_threads():
             return
         await asyncio.sleep(0.01)
@@ -93,7 +93,7 @@ async def no_threads():
 
 
 async def eventually(holds):
-    for _ in range(500):
+    for _ in range(6000):
         if holds():
             return
         await asyncio.sleep(0.01)

@@ -309,7 +309,7 @@ def test_a_server_that_does_not_answer_is_given_up_and_its_late_answer_with_it(r
 
     with (
         OddUpstream(slow).serving() as odd,
-        relay(odd.url, step_timeout=1.0) as ours,
+        relay(odd.url, step_timeout=3.0) as ours,
         open_session(ours) as websocket,
     ):
         ask(websocket, "reset", {"index": 0})

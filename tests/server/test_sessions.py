@@ -89,7 +89,7 @@ def make(clock):
 
 
 async def eventually(holds):
-    for _ in range(1000):
+    for _ in range(6000):
         if holds():
             return
         await asyncio.sleep(0.01)

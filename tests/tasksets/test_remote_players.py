@@ -100,9 +100,9 @@ def test_an_answer_that_does_not_come_loses_the_connection() -> None:
 
     async def scenario() -> None:
         async with scripted(handler) as url:
-            player = await RemotePlayer.open(url, message_timeout_s=0.2)
+            player = await RemotePlayer.open(url, message_timeout_s=2)
             await player.reset({})
-            with pytest.raises(TimeExceeded, match=r"no answer from ws://.* within 0.2 s"):
+            with pytest.raises(TimeExceeded, match=r"no answer from ws://.* within 2 s"):
                 await player.step({})
             await player.reset({})
             assert connections == 2
@@ -121,7 +121,7 @@ def test_a_cancelled_call_loses_the_connection() -> None:
 
     async def scenario() -> None:
         async with scripted(handler) as url:
-            player = await RemotePlayer.open(url, message_timeout_s=5)
+            player = await RemotePlayer.open(url, message_timeout_s=60)
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.05):
                     await player.reset({})
