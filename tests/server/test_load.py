@@ -11,21 +11,13 @@ from pathlib import Path
 import httpx
 import pytest
 from asking import ask, ended, eventually
-from plain_quiz import TASK, Quiz, rows
+from plain_quiz import TASK, Apart, Quiz, rows
 from starlette.testclient import TestClient
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from openenv_tasksets.server.app import create_app
 from openenv_tasksets.server.host import Host, HostSettings
-
-
-class Apart(Quiz):
-    blocking = "process"
-
-    @property
-    def state(self):
-        return {"pid": os.getpid()}
 
 
 @pytest.fixture(params=["fast", "plain"])
