@@ -5,21 +5,13 @@ import httpx
 import pytest
 from fastmcp.client.transports import StreamableHttpTransport
 from guarded_server import TRAINER_HEADERS, guarded_server
+from mcp_messages import BOTH, INITIALIZE
 
 
 @pytest.fixture(scope="module", params=["fast", "plain"])
 def server(request, serve, guess_taskset, guess_environment):
     with guarded_server(serve, guess_taskset, guess_environment, request.param) as server:
         yield server
-
-
-BOTH = {"accept": "application/json, text/event-stream"}
-INITIALIZE = {
-    "jsonrpc": "2.0",
-    "id": 1,
-    "method": "initialize",
-    "params": {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"}},
-}
 
 
 def mcp_client(server, headers, query=""):

@@ -13,21 +13,13 @@ from fastmcp.client.transports import StreamableHttpTransport
 from fastmcp.exceptions import ToolError
 from mcp import ClientSession, McpError
 from mcp.client.streamable_http import streamable_http_client
+from mcp_messages import BOTH, INITIALIZE
 
 from openenv_tasksets.answer import Answer
 from openenv_tasksets.server.app import create_app
 from openenv_tasksets.server.host import Host
 
 pytestmark = pytest.mark.anyio
-
-BOTH = {"accept": "application/json, text/event-stream"}
-INITIALIZE = {
-    "jsonrpc": "2.0",
-    "id": 1,
-    "method": "initialize",
-    "params": {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"}},
-}
-
 
 step_began, let_go = threading.Event(), threading.Event()
 

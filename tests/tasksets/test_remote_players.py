@@ -44,15 +44,20 @@ async def greet(connection: ServerConnection) -> None:
     await connection.send(STATE)
 
 
+async def begin(connection: ServerConnection) -> None:
+    """Answer the first frame, and the reset that comes next."""
+    await greet(connection)
+    await connection.recv()
+    await connection.send(SEEN)
+
+
 def test_a_lost_connection_ends_its_episode_and_the_next_one_connects_again() -> None:
     connections = 0
 
     async def handler(connection: ServerConnection) -> None:
         nonlocal connections
         connections += 1
-        await greet(connection)
-        await connection.recv()
-        await connection.send(SEEN)
+        await begin(connection)
         if connections == 1:
             await connection.recv()
             await connection.close(1012)
@@ -93,9 +98,7 @@ def test_an_answer_that_does_not_come_loses_the_connection() -> None:
     async def handler(connection: ServerConnection) -> None:
         nonlocal connections
         connections += 1
-        await greet(connection)
-        await connection.recv()
-        await connection.send(SEEN)
+        await begin(connection)
         await connection.wait_closed()
 
     async def scenario() -> None:
