@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
-from asking import WAIT_S, ask, eventually, open_session, receive, send
+from asking import HTTP, WAIT_S, ask, eventually, open_session, receive, send
 from oracle_environments import one_question
 
 RESET = {"split": "test", "index": 3}
@@ -23,7 +23,7 @@ def healthy(patience_s):
 
     def ask(url):
         try:
-            return httpx.get(url + "/health", timeout=patience_s).json() == {"status": "healthy"}
+            return HTTP.get(url + "/health", timeout=patience_s).json() == {"status": "healthy"}
         except httpx.TimeoutException:
             return False
 
@@ -32,7 +32,7 @@ def healthy(patience_s):
 
 def requested(pool, method, url, body=None):
     """A request on its way."""
-    return pool.submit(httpx.request, method, url, json=body, timeout=WAIT_S)
+    return pool.submit(HTTP.request, method, url, json=body, timeout=WAIT_S)
 
 
 @pytest.mark.parametrize(
@@ -170,8 +170,8 @@ def test_no_environment_is_made_to_describe_one(sound_server, openenv, quiz_task
     with sound_server.serve(type("Counted", (base,), {"__init__": count}), quiz_taskset) as url:
         before = len(made)
         for path in ("/metadata", "/schema", "/quiz/splits", "/list_environments"):
-            assert httpx.get(url + path).status_code == 200
-        assert httpx.post(url + "/quiz/num_tasks", json={"split": "test"}).json() == {"num_tasks": 5}
+            assert HTTP.get(url + path).status_code == 200
+        assert HTTP.post(url + "/quiz/num_tasks", json={"split": "test"}).json() == {"num_tasks": 5}
         assert len(made) == before
 
 

@@ -12,7 +12,7 @@ import socket
 
 import httpx
 import pytest
-from asking import admitted, ask, close_code, eventually, open_session, receive, send
+from asking import HTTP, admitted, ask, close_code, eventually, open_session, receive, send, taken_up
 from oracle_environments import one_question
 from websockets.exceptions import ConnectionClosed
 
@@ -44,31 +44,31 @@ def drop(websocket):
 
 
 def test_an_episode_over_http(sound_url):
-    began = httpx.post(sound_url + "/reset", json={**RESET, "episode_id": "mine"})
+    began = HTTP.post(sound_url + "/reset", json={**RESET, "episode_id": "mine"})
     session = began.headers.get(SESSION)
     assert session
     assert began.json()["session_id"] == session
     headers = {SESSION: session}
-    stepped = httpx.post(sound_url + "/step", json={"action": {"answer": "a", "do": "none"}}, headers=headers)
+    stepped = HTTP.post(sound_url + "/step", json={"action": {"answer": "a", "do": "none"}}, headers=headers)
     assert stepped.status_code == 200
-    state = httpx.get(sound_url + "/state", headers=headers).json()
+    state = HTTP.get(sound_url + "/state", headers=headers).json()
     assert (state["episode_id"], state["task_id"], state["step_count"]) == ("mine", "test-3", 1)
-    last = httpx.post(sound_url + "/step", json=RIGHT, headers=headers).json()
+    last = HTTP.post(sound_url + "/step", json=RIGHT, headers=headers).json()
     assert (last["reward"], last["done"]) == (1.0, True)
-    again = httpx.post(sound_url + "/reset", json={"split": "test", "index": 1}, headers=headers)
+    again = HTTP.post(sound_url + "/reset", json={"split": "test", "index": 1}, headers=headers)
     assert again.headers[SESSION] == session
-    assert httpx.get(sound_url + "/state", headers=headers).json()["task_id"] == "test-1"
+    assert HTTP.get(sound_url + "/state", headers=headers).json()["task_id"] == "test-1"
 
 
 def test_a_session_that_there_is_not_is_not_found(sound_url):
     for method, path, body in (("POST", "/reset", {}), ("POST", "/step", RIGHT), ("GET", "/state", None)):
-        response = httpx.request(method, sound_url + path, json=body, headers={SESSION: "nope"})
+        response = HTTP.request(method, sound_url + path, json=body, headers={SESSION: "nope"})
         assert response.status_code == 404
         assert "nope" in response.json()["detail"]
 
 
 def test_an_episode_over_http_goes_on_over_the_websocket(sound_url):
-    session = httpx.post(sound_url + "/reset", json=RESET).headers.get(SESSION)
+    session = HTTP.post(sound_url + "/reset", json=RESET).headers.get(SESSION)
     assert session
     with open_session(sound_url, f"?session_id={session}") as websocket:
         assert ask(websocket, "state")["data"]["task_id"] == "test-3"
@@ -78,7 +78,7 @@ def test_an_episode_over_http_goes_on_over_the_websocket(sound_url):
 def test_http_episodes_take_slots(sound_server, quiz_environment, quiz_taskset):
     with sound_server.serve(quiz_environment, quiz_taskset, max_sessions=1) as url, open_session(url) as websocket:
         ask(websocket, "reset", RESET)
-        response = httpx.post(url + "/reset", json=RESET)
+        response = HTTP.post(url + "/reset", json=RESET)
         assert response.status_code == 503
         assert int(response.headers["retry-after"]) > 0
         assert response.json()["max_sessions"] == 1
@@ -106,7 +106,7 @@ def test_an_episode_is_taken_up_again_within_the_grace_period(sound_server, quiz
             ask(websocket, "reset", {**RESET, "episode_id": "mine"})
             ask(websocket, "step", {"answer": "a", "do": "none"})
             drop(websocket)
-        with open_session(url, f"?session_id={session}") as websocket:
+        with taken_up(url, session) as websocket:
             state = ask(websocket, "state")["data"]
             assert (state["episode_id"], state["step_count"]) == ("mine", 1)
             assert ask(websocket, "step", RIGHT["action"])["data"]["reward"] == 1.0
@@ -172,7 +172,7 @@ def test_a_step_over_http_ends_within_its_time(sound_server, openenv, quiz_tasks
 
     with sound_server.serve(one_question(openenv, step=step), quiz_taskset) as url:
         try:
-            response = httpx.post(url + "/step", json={"action": {}, "timeout_s": 0.1}, timeout=patience_s)
+            response = HTTP.post(url + "/step", json={"action": {}, "timeout_s": 0.1}, timeout=patience_s)
         except httpx.TimeoutException:
             raise AssertionError("no answer") from None
         finally:
@@ -241,7 +241,7 @@ def test_an_idle_session_is_ended_and_never_stepped_after_its_end(sound_server, 
 def test_a_body_that_is_too_large_is_refused(sound_url, path, length):
     chunks = [b"[" + b" " * MIB] * 17
     content = b"".join(chunks) if length == "declared" else iter(chunks)
-    response = httpx.post(sound_url + path, content=content, headers={"content-type": "application/json"}, timeout=60)
+    response = HTTP.post(sound_url + path, content=content, headers={"content-type": "application/json"}, timeout=60)
     assert response.status_code == 413
     assert response.headers["content-type"] == "application/json"
     assert isinstance(response.json()["detail"], str)

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from asking import eventually
+from asking import HTTP, eventually
 from websockets.frames import Frame, Opcode
 from websockets.sync.client import connect
 
@@ -76,7 +76,7 @@ def answered(data):
 
 
 def healthy(url):
-    return httpx.get(f"{url}/health", timeout=30).json() == {"status": "healthy"}
+    return HTTP.get(f"{url}/health", timeout=30).json() == {"status": "healthy"}
 
 
 def test_headers_that_trickle_in_are_not_waited_for(serve_limited):
@@ -128,7 +128,7 @@ def test_a_reset_whose_body_never_comes_begins_nothing(serve_limited, host, leav
             assert healthy(url)
         assert (host.counts.opened, sum(host.counts.resets.classes)) == (0, 0)
         # What else would begin one does.
-        assert httpx.post(f"{url}/reset").status_code == 200
+        assert HTTP.post(f"{url}/reset").status_code == 200
         assert sum(host.counts.resets.classes) == 1
 
 
@@ -143,7 +143,7 @@ def test_a_slow_answer_is_not_a_slow_request(serve, make_taskset, transport):
     app = create_app([Host(make_taskset(ROWS, TASK), Slow)])
     limits = ConnectionLimits(header_seconds=1, request_seconds=1)
     with serve(app, transport, limits=limits) as url:
-        assert httpx.post(f"{url}/reset", json={}, timeout=30).status_code == 200
+        assert HTTP.post(f"{url}/reset", json={}, timeout=30).status_code == 200
         with connect(url.replace("http", "ws") + "/ws") as websocket:
             time.sleep(1.2)
             websocket.send('{"type":"reset"}')
@@ -163,7 +163,7 @@ def test_a_flood_of_connections_is_refused_and_passes(serve_limited, host):
         with ExitStack() as stack:
             websocket = stack.enter_context(connect(url.replace("http", "ws") + "/ws"))
             flood = [stack.enter_context(raw(url)) for _ in range(100)]
-            refused = httpx.get(f"{url}/health", timeout=30)
+            refused = HTTP.get(f"{url}/health", timeout=30)
             assert (refused.status_code, refused.json()["code"]) == (503, "CAPACITY_REACHED")
             assert refused.json()["detail"] == "the server has 20 connections, and takes no more"
             assert int(refused.headers["retry-after"]) > 0
@@ -201,7 +201,7 @@ def ok_from(url, address):
 
 
 def healthy_or_not(url):
-    return httpx.get(f"{url}/health", timeout=30).status_code == 200
+    return HTTP.get(f"{url}/health", timeout=30).status_code == 200
 
 
 def test_garbage_is_answered_and_no_descriptor_is_left(serve_limited):
@@ -273,7 +273,7 @@ def test_a_session_that_asks_too_often_is_told_so_and_lives(serve_limited):
         time.sleep(0.3)
         websocket.send('{"type":"state"}')
         assert json.loads(websocket.recv(timeout=30))["type"] == "state"
-        session_id = httpx.post(f"{url}/reset", json={}).json()["session_id"]
+        session_id = HTTP.post(f"{url}/reset", json={}).json()["session_id"]
         with httpx.Client(headers={"x-session-id": session_id}) as client:
             answers = [client.get(f"{url}/state") for _ in range(60)]
         refused = next(answer for answer in answers if answer.status_code != 200)
@@ -294,9 +294,9 @@ def test_requests_for_tools_count_as_well(make_taskset, serve, transport):
             replies.append(json.loads(websocket.recv(timeout=30)))
         assert [(reply["id"], code_of(reply)) for reply in replies] == [(0, None), (1, "RATE_EXCEEDED")]
 
-        params = {"session_id": httpx.post(f"{url}/reset", json={}).json()["session_id"]}
+        params = {"session_id": HTTP.post(f"{url}/reset", json={}).json()["session_id"]}
         request = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": params}
-        answers = [httpx.post(f"{url}/mcp", json=request).json() for _ in range(2)]
+        answers = [HTTP.post(f"{url}/mcp", json=request).json() for _ in range(2)]
         assert [code_of(answer) for answer in answers] == [None, "RATE_EXCEEDED"]
 
 
@@ -332,7 +332,7 @@ def test_a_message_may_be_nested_so_deep_and_no_deeper(serve_limited, depth):
         for frame in ('{"type":"reset"}', f'{{"type":"step","data":{{"x":{nested}}}}}', '{"type":"state"}'):
             websocket.send(frame)
         replies = [json.loads(websocket.recv(timeout=30)) for _ in range(3)]
-        answer = httpx.post(
+        answer = HTTP.post(
             f"{url}/step", content=f'{{"action":{{"x":{nested}}}}}', headers={"content-type": "application/json"}
         )
     assert replies[2]["type"] == "state"

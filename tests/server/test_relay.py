@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 import httpx
 import pytest
-from asking import ask, eventually, open_session, receive, send
+from asking import HTTP, ask, eventually, open_session, receive, send
 from odd_upstream import OddUpstream, failed, honest, shown
 from quiz import CANARY
 from servers import OpenEnvServer
@@ -134,8 +134,8 @@ def test_http_episodes_are_played_through(relayed):
 
 
 def test_schemas_and_name_are_the_servers(relayed, upstream):
-    assert httpx.get(f"{relayed}/schema").json() == httpx.get(f"{upstream}/schema").json()
-    assert httpx.get(f"{relayed}/metadata").json()["name"] == httpx.get(f"{upstream}/metadata").json()["name"]
+    assert HTTP.get(f"{relayed}/schema").json() == HTTP.get(f"{upstream}/schema").json()
+    assert HTTP.get(f"{relayed}/metadata").json()["name"] == HTTP.get(f"{upstream}/metadata").json()["name"]
 
 
 def test_the_servers_capacity_is_advertised(openenv, quiz_environment, relay):

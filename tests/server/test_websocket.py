@@ -6,9 +6,8 @@ import json
 import socket
 import threading
 
-import httpx
 import pytest
-from asking import eventually
+from asking import HTTP, eventually
 from websockets.asyncio.client import connect as connect_async
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
@@ -306,13 +305,13 @@ def test_after_the_grace_period_the_slot_is_free_and_the_episode_gone(environmen
 def test_a_session_of_http_is_taken_up_by_a_connection_and_outlives_it(environment, make_taskset, serve, transport):
     host = Host(make_taskset(ROWS, TASK), environment)
     with serve(create_app([host]), transport) as url:
-        begun = httpx.post(f"{url}/reset", json={"index": 7}).json()
+        begun = HTTP.post(f"{url}/reset", json={"index": 7}).json()
         for _ in range(2):
             with connect(f"{url.replace('http', 'ws')}/ws?session_id={begun['session_id']}") as websocket:
                 assert ask(websocket, "state")["data"]["index"] == 7
             assert eventually(lambda: not attached(host))
         headers = {"X-Session-Id": begun["session_id"]}
-        assert httpx.post(f"{url}/step", json={"action": {"answer": "a7"}}, headers=headers).json()["reward"] == 1.0
+        assert HTTP.post(f"{url}/step", json={"action": {"answer": "a7"}}, headers=headers).json()["reward"] == 1.0
 
 
 def test_an_environment_that_takes_too_long_is_given_up_and_the_session_goes_on(
@@ -344,7 +343,7 @@ def test_a_client_that_goes_while_its_environment_is_made_frees_its_slot_at_once
     with serve(create_app([host]), transport) as url:
         with connect(url.replace("http", "ws") + "/ws") as websocket:
             assert action_began.wait(30)
-            assert httpx.get(f"{url}/health").json() == {"status": "healthy"}
+            assert HTTP.get(f"{url}/health").json() == {"status": "healthy"}
             cut(websocket)
             if transport == "fast":
                 assert eventually(lambda: host.active_sessions == 0)
