@@ -8,10 +8,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
-TESTS := $(BIN)/python -m pytest -n auto --dist loadfile
+# Files in their order, not those with the most tests first: the few long tests would be alone at the end.
+TESTS := $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 # Every test that talks to the Hub of the tests, but for those that need OpenEnv or TRL too.
 HUB_TESTS = tests/support_tests $(filter-out tests/tasksets/test_auto_env.py tests/tasksets/test_export.py tests/tasksets/test_trl.py, \
 	$(shell grep -rlE 'loopback_hub|words_hub|def .*\<hub\>' tests/loaders tests/tasksets --include='test_*.py'))
+
+# Else each of the processes that tests start compiles what it imports anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test test-slow test-hub1 test-real test-verifiers check lint types format bench-server bench-hub bench-loader bench-sessions soak fuzz clean
 
@@ -25,7 +29,7 @@ test-slow: $(VENV)/.dev
 	$(TESTS) -m slow
 
 test-hub1: $(VENV)-hub1/.made
-	$(VENV)-hub1/bin/python -m pytest -n auto --dist loadfile -m "not slow" $(HUB_TESTS)
+	$(VENV)-hub1/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "not slow" $(HUB_TESTS)
 
 test-verifiers: $(VENV)-verifiers/.made
 	$(VENV)-verifiers/bin/python -m pytest -n0 tests/trainers

@@ -1,7 +1,7 @@
 """The ``frameworks:`` block: which OpenEnv runtime plays the tasks, and other frameworks' own blocks."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from openenv_tasksets.declaration_issues import Wrong, wrong
@@ -60,23 +60,24 @@ class SecretName:
 def _is_range(text: str) -> None:
     if re.fullmatch(_PLAIN_VERSIONS, text, re.ASCII):
         return
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+    from packaging.specifiers import SpecifierSet
 
-    try:
-        SpecifierSet(text)
-    except InvalidSpecifier as exc:
-        raise wrong(f"expected {_VERSIONS.shape}; got {shown(text)}") from exc
+    _accepted_by(SpecifierSet, text, _VERSIONS.shape)
 
 
 def _is_requirement(text: str) -> None:
     if re.fullmatch(_PLAIN_PACKAGE, text, re.ASCII):
         return
-    from packaging.requirements import InvalidRequirement, Requirement
+    from packaging.requirements import Requirement
 
+    _accepted_by(Requirement, text, _REQUIREMENT.shape)
+
+
+def _accepted_by(parse: Callable[[str], object], text: str, shape: str) -> None:
     try:
-        Requirement(text)
-    except InvalidRequirement as exc:
-        raise wrong(f"expected {_REQUIREMENT.shape}; got {shown(text)}") from exc
+        parse(text)
+    except ValueError as exc:
+        raise wrong(f"expected {shape}; got {shown(text)}") from exc
 
 
 _RANGE = Checked(_VERSIONS, _is_range)

@@ -9,7 +9,10 @@ import signal
 import socket
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
+
+import certifi
 
 # Before anything is imported: the Hub's and other libraries read these variables when they are.
 _HOME = tempfile.mkdtemp(prefix="openenv-tasksets-tests-")
@@ -22,6 +25,10 @@ os.environ.update(
     HF_HUB_DISABLE_XET="1",
     HF_UPDATE_DOWNLOAD_COUNTS="0",
 )
+# No test speaks TLS, and reading all certificates, as each client of httpx does, takes longer than its request.
+_CERTIFICATE, _END, _ = certifi.contents().partition("-----END CERTIFICATE-----\n")
+os.environ["SSL_CERT_FILE"] = f"{_HOME}/certificate.pem"
+Path(os.environ["SSL_CERT_FILE"]).write_text(_CERTIFICATE + _END)
 for _name in ("HF_TOKEN", "HF_ENDPOINT", "HUGGING_FACE_HUB_TOKEN", "OPENENV_MODE", "ENABLE_WEB_INTERFACE"):
     os.environ.pop(_name, None)
 

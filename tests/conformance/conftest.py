@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from asking import WAIT_S
 from gate import Gate
 from quiz import quiz_environment, quiz_taskset
 from served import openenv
@@ -49,6 +50,12 @@ def url(server: Any, quiz_environment: type[Any], quiz_taskset: Any) -> Iterator
 def sound_server(request: pytest.FixtureRequest, openenv: SimpleNamespace) -> Any:
     """As ``server``, for a test that OpenEnv's fails."""
     return _server(request.param, openenv)
+
+
+@pytest.fixture
+def patience_s(sound_server: Any) -> float:
+    """How long an answer is waited for that OpenEnv's server does not give."""
+    return 3.0 if sound_server.role == "openenv" else WAIT_S
 
 
 @pytest.fixture

@@ -1,14 +1,13 @@
 """Simulation and production: which routes there are."""
 
-import httpx
 import pytest
-from asking import ask, open_session
+from asking import HTTP, ask, open_session
 
 EPISODE_ROUTES = {"/reset", "/step", "/state"}
 
 
 def paths(url):
-    return set(httpx.get(url + "/openapi.json").json()["paths"])
+    return set(HTTP.get(url + "/openapi.json").json()["paths"])
 
 
 @pytest.fixture(scope="module")
@@ -29,13 +28,13 @@ def test_production_has_all_others(url, production):
     ("method", "path"), [("POST", "/reset"), ("POST", "/step"), ("GET", "/state"), ("GET", "/reset")]
 )
 def test_an_episode_route_is_not_found_in_production(production, method, path):
-    response = httpx.request(method, production + path, json={} if method == "POST" else None)
+    response = HTTP.request(method, production + path, json={} if method == "POST" else None)
     assert (response.status_code, response.json()) == (404, {"detail": "Not Found"})
 
 
 @pytest.mark.parametrize("path", ["/health", "/metadata", "/schema", "/list_environments", "/quiz/splits", "/docs"])
 def test_the_others_answer_in_production(production, path):
-    assert httpx.get(production + path).status_code == 200
+    assert HTTP.get(production + path).status_code == 200
 
 
 def test_the_websocket_plays_in_production(production):

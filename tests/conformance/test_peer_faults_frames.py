@@ -9,9 +9,8 @@ import logging
 from contextlib import closing
 from urllib.parse import urlsplit
 
-import httpx
 import pytest
-from asking import ask, open_session, receive
+from asking import HTTP, ask, open_session, receive
 from oracle_environments import one_question
 from websockets.exceptions import ConnectionClosed
 
@@ -74,7 +73,7 @@ def test_nor_is_that_of_the_constructor(sound_server, openenv, quiz_taskset):
         raise ValueError(CANARY)
 
     with sound_server.serve(one_question(openenv, __init__=fail), quiz_taskset) as url:
-        response = httpx.post(url + "/reset", json=RESET)
+        response = HTTP.post(url + "/reset", json=RESET)
         with open_session(url) as websocket:
             error = receive(websocket)["data"]
     assert response.headers["content-type"] == "application/json"
@@ -85,7 +84,7 @@ def test_nor_is_that_of_the_constructor(sound_server, openenv, quiz_taskset):
 def test_an_error_has_an_id_and_the_log_has_the_traceback_under_it(sound_url, over, caplog):
     with caplog.at_level(logging.ERROR):
         if over == "HTTP":
-            response = httpx.post(sound_url + "/step", json={"action": {"answer": "a", "do": "raise"}})
+            response = HTTP.post(sound_url + "/step", json={"action": {"answer": "a", "do": "raise"}})
             assert (response.status_code, response.headers["content-type"]) == (500, "application/json")
             error = response.json()
         else:
@@ -112,13 +111,13 @@ def test_what_was_sent_is_not_sent_back(sound_url, frame):
 
 
 def test_what_was_sent_over_http_is_not_sent_back(sound_url):
-    response = httpx.post(sound_url + "/step", json={"action": {"bogus": "s3cret"}})
+    response = HTTP.post(sound_url + "/step", json={"action": {"bogus": "s3cret"}})
     assert response.status_code == 422
     assert "s3cret" not in response.text
 
 
 def test_a_wrong_action_is_the_clients_mistake_over_http_too(sound_url):
-    response = httpx.post(sound_url + "/step", json={"action": {"answer": "poison"}})
+    response = HTTP.post(sound_url + "/step", json={"action": {"answer": "poison"}})
     assert response.status_code == 422
 
 

@@ -3,9 +3,8 @@
 OpenEnv's server leaves all of this to the environment, so there its guide's way is taken: the five methods over lists.
 """
 
-import httpx
 import pytest
-from asking import ask, open_session
+from asking import HTTP, ask, open_session
 from oracle_environments import one_question
 
 ROWS = {
@@ -39,13 +38,13 @@ def sound_url(sound_server, openenv, make_taskset):
 
 
 def post(url, path, **body):
-    return httpx.post(f"{url}/quiz/{path}", json=body)
+    return HTTP.post(f"{url}/quiz/{path}", json=body)
 
 
 def reset(url, data):
     """How a reset() is answered, over the WebSocket and over HTTP."""
     with open_session(url) as websocket:
-        return ask(websocket, "reset", data), httpx.post(url + "/reset", json=data)
+        return ask(websocket, "reset", data), HTTP.post(url + "/reset", json=data)
 
 
 @pytest.mark.parametrize("seed", [-1, "abc", True, 1.5, 2**80], ids=str)

@@ -11,7 +11,7 @@ import socket
 
 import httpx
 import pytest
-from asking import admitted, ask, close_code, eventually, open_session, receive, send
+from asking import HTTP, admitted, ask, close_code, eventually, open_session, receive, send, taken_up
 from oracle_environments import one_question
 from websockets.exceptions import ConnectionClosed
 
@@ -43,31 +43,31 @@ def drop(websocket):
 
 
 def test_an_episode_over_http(sound_url):
-    began = httpx.post(sound_url + "/reset", json={**RESET, "episode_id": "mine"})
+    began = HTTP.post(sound_url + "/reset", json={**RESET, "episode_id": "mine"})
     session = began.headers.get(SESSION)
     assert session
     assert began.json()["session_id"] == session
     headers = {SESSION: session}
-    stepped = httpx.post(sound_url + "/step", json={"action": {"answer": "a", "do": "none"}}, headers=headers)
+    stepped = HTTP.post(sound_url + "/step", json={"action": {"answer": "a", "do": "none"}}, headers=headers)
     assert stepped.status_code == 200
-    state = httpx.get(sound_url + "/state", headers=headers).json()
+    state = HTTP.get(sound_url + "/state", headers=headers).json()
     assert (state["episode_id"], state["task_id"], state["step_count"]) == ("mine", "test-3", 1)
-    last = httpx.post(sound_url + "/step", json=RIGHT, headers=headers).json()
+    last = HTTP.post(sound_url + "/step", json=RIGHT, headers=headers).json()
     assert (last["reward"], last["done"]) == (1.0, True)
-    again = httpx.post(sound_url + "/reset", json={"split": "test", "index": 1}, headers=headers)
+    again = HTTP.post(sound_url + "/reset", json={"split": "test", "index": 1}, headers=headers)
     assert again.headers[SESSION] == session
-    assert httpx.get(sound_url + "/state", headers=headers).json()["task_id"] == "test-1"
+    assert HTTP.get(sound_url + "/state", headers=headers).json()["task_id"] == "test-1"
 
 
 def test_a_session_that_there_is_not_is_not_found(sound_url):
     for method, path, body in (("POST", "/reset", {}), ("POST", "/step", RIGHT), ("GET", "/state", None)):
-        response = httpx.request(method, sound_url + path, json=body, headers={SESSION: "nope"})
+        response = HTTP.request(method, sound_url + path, json=body, headers={SESSION: "nope"})
         assert response.status_code == 404
         assert "nope" in response.json()["detail"]
 
 
 def test_an_episode_over_http_goes_on_over_the_websocket(sound_url):
-    session = httpx.post(sound_url + "/reset", json=RESET).headers.get(SESSION)
+    session = HTTP.post(sound_url + "/reset", json=RESET).headers.get(SESSION)
     assert session
     with open_session(sound_url, f"?session_id={session}") as websocket:
         assert ask(websocket, "state")["data"]["task_id"] == "test-3"
@@ -77,7 +77,7 @@ def test_an_episode_over_http_goes_on_over_the_websocket(sound_url):
 def test_http_episodes_take_slots(sound_server, quiz_environment, quiz_taskset):
     with sound_server.serve(quiz_environment, quiz_taskset, max_sessions=1) as url, open_session(url) as websocket:
         ask(websocket, "reset", RESET)
-        response = httpx.post(url + "/reset", json=RESET)
+        response = HTTP.post(url + "/reset", json=RESET)
         assert response.status_code == 503
         assert int(response.headers["retry-after"]) > 0
         assert response.json()["max_sessions"] == 1
@@ -105,7 +105,7 @@ def test_an_episode_is_taken_up_again_within_the_grace_period(sound_server, quiz
             ask(websocket, "reset", {**RESET, "episode_id": "mine"})
             ask(websocket, "step", {"answer": "a", "do": "none"})
             drop(websocket)
-        with open_session(url, f"?session_id={session}") as websocket:
+        with taken_up(url, session) as websocket:
             state = ask(websocket, "state")["data"]
             assert (state["episode_id"], state["step_count"]) == ("mine", 1)
             assert ask(websocket, "step", RIGHT["action"])["data"]["reward"] == 1.0
@@ -138,7 +138,9 @@ def test_a_session_that_was_closed_is_not_taken_up_again(sound_server, quiz_envi
 
 
 @pytest.mark.parametrize("leave", ["a lost connection", "a closing handshake"])
-def test_a_client_that_vanishes_in_a_step_frees_its_slot_at_once(sound_server, openenv, quiz_taskset, gate, leave):
+def test_a_client_that_vanishes_in_a_step_frees_its_slot_at_once(
+    sound_server, openenv, quiz_taskset, gate, leave, patience_s
+):
     def step(self, action, timeout_s=None, **kwargs):
         gate.wait()
         return type(self).models[1]()
@@ -154,7 +156,7 @@ def test_a_client_that_vanishes_in_a_step_frees_its_slot_at_once(sound_server, o
             else:
                 websocket.close()
         try:
-            assert eventually(lambda: admitted(url), within_s=3)
+            assert eventually(lambda: admitted(url), within_s=patience_s)
         finally:
             gate.open()
 
@@ -162,14 +164,14 @@ def test_a_client_that_vanishes_in_a_step_frees_its_slot_at_once(sound_server, o
 # 8: time-outs
 
 
-def test_a_step_over_http_ends_within_its_time(sound_server, openenv, quiz_taskset, gate):
+def test_a_step_over_http_ends_within_its_time(sound_server, openenv, quiz_taskset, gate, patience_s):
     def step(self, action, timeout_s=None, **kwargs):
         gate.wait()
         return type(self).models[1]()
 
     with sound_server.serve(one_question(openenv, step=step), quiz_taskset) as url:
         try:
-            response = httpx.post(url + "/step", json={"action": {}, "timeout_s": 0.1}, timeout=3)
+            response = HTTP.post(url + "/step", json={"action": {}, "timeout_s": 0.1}, timeout=patience_s)
         except httpx.TimeoutException:
             raise AssertionError("no answer") from None
         finally:
@@ -178,7 +180,9 @@ def test_a_step_over_http_ends_within_its_time(sound_server, openenv, quiz_tasks
     assert "0.1" in response.json()["detail"]
 
 
-def test_a_stuck_environment_is_abandoned_and_the_session_goes_on(sound_server, openenv, quiz_taskset, gate):
+def test_a_stuck_environment_is_abandoned_and_the_session_goes_on(
+    sound_server, openenv, quiz_taskset, gate, patience_s
+):
     """``timeout_s`` cannot be sent over the WebSocket: it is the server's setting. OpenEnv has none."""
     stuck = iter([True, False])
 
@@ -189,12 +193,12 @@ def test_a_stuck_environment_is_abandoned_and_the_session_goes_on(sound_server, 
 
     environment = one_question(openenv, step=step)
     with (
-        sound_server.serve(environment, quiz_taskset, max_sessions=1, step_timeout=1) as url,
+        sound_server.serve(environment, quiz_taskset, max_sessions=1, step_timeout=1.0) as url,
         open_session(url) as websocket,
     ):
         ask(websocket, "reset", RESET)
         send(websocket, "step", {})
-        error = receive(websocket, timeout=10)
+        error = receive(websocket, timeout=patience_s)
         assert (error["type"], error["data"]["code"]) == ("error", "TIME_EXCEEDED")
         assert ask(websocket, "step", {})["data"]["code"] == "RESET_NEEDED", "its episode is over"
         assert ask(websocket, "reset", RESET)["type"] == "observation"
@@ -236,7 +240,7 @@ def test_an_idle_session_is_ended_and_never_stepped_after_its_end(sound_server, 
 def test_a_body_that_is_too_large_is_refused(sound_url, path, length):
     chunks = [b"[" + b" " * MIB] * 17
     content = b"".join(chunks) if length == "declared" else iter(chunks)
-    response = httpx.post(sound_url + path, content=content, headers={"content-type": "application/json"}, timeout=60)
+    response = HTTP.post(sound_url + path, content=content, headers={"content-type": "application/json"}, timeout=60)
     assert response.status_code == 413
     assert response.headers["content-type"] == "application/json"
     assert isinstance(response.json()["detail"], str)

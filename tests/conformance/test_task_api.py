@@ -2,15 +2,16 @@
 
 import httpx
 import pytest
+from asking import HTTP
 from oracle_environments import one_question
 
 
 def post(url, path, **body):
-    return httpx.post(f"{url}/quiz/{path}", json=body)
+    return HTTP.post(f"{url}/quiz/{path}", json=body)
 
 
 def test_the_methods_agree_with_each_other(url):
-    for split in httpx.get(url + "/quiz/splits").json():
+    for split in HTTP.get(url + "/quiz/splits").json():
         name = split["name"]
         size = post(url, "num_tasks", split=name).json()["num_tasks"]
         tasks = post(url, "tasks", split=name).json()["tasks"]

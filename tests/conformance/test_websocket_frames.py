@@ -5,7 +5,7 @@ import json
 import threading
 
 import pytest
-from asking import ask, open_session, receive, send
+from asking import HTTP, ask, open_session, receive, send
 from oracle_environments import one_question
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
@@ -142,6 +142,5 @@ def test_an_unknown_path_refuses_the_handshake_with_403(url):
 
 
 def test_a_websocket_route_is_no_http_route(url):
-    import httpx
 
-    assert httpx.get(url + "/ws").status_code == 404
+    assert HTTP.get(url + "/ws").status_code == 404

@@ -250,7 +250,14 @@ class TestParts:
 class TestFaults:
     """Every row once, or the true error."""
 
-    @pytest.mark.parametrize("how", ["429", "500", "reset", "cut", "short", "lost-answer"])
+    @pytest.mark.parametrize(
+        "how",
+        [
+            "429",
+            "cut",
+            *(pytest.param(each, marks=pytest.mark.slow) for each in ("500", "reset", "short", "lost-answer")),
+        ],
+    )
     def test_one_fault_at_any_request_changes_nothing(self, server, how):
         server.commit(REPO, {NAMES[0]: FILES[NAMES[0]]})
         read_all(server)

@@ -29,7 +29,7 @@ def server():
 
 
 def ranges_of(server, path):
-    hub = Hub(server.endpoint, server.token, server.cache_dir, timeout_s=2.0)
+    hub = Hub(server.endpoint, server.token, server.cache_dir, timeout_s=60.0)
     commit = server.head(REPO)
     (listed,) = [file for file in hub.files(REPO, commit) if file.path == path]
     return hub.ranges(REPO, commit, listed)
@@ -109,7 +109,7 @@ def part(body=b"4567", span="bytes 4-7/10", **headers):
 
 
 def read(far, times=1):
-    ranges = HubRange(f"{far.url}/a.bin", FILE, lambda: {"Authorization": "Bearer secret"}, 2.0)
+    ranges = HubRange(f"{far.url}/a.bin", FILE, lambda: {"Authorization": "Bearer secret"}, 60.0)
     return [ranges.read(START, END) for _ in range(times)]
 
 
@@ -228,7 +228,7 @@ class TestAddresses:
         far.answer = lambda path: (302, {"Location": f"{other.url}/signed"}, b"")
         answers = iter([part(), part(b"45"), part()])
         other.answer = lambda path: next(answers)
-        ranges = HubRange(f"{far.url}/a.bin", FILE, dict, 2.0)
+        ranges = HubRange(f"{far.url}/a.bin", FILE, dict, 60.0)
 
         assert ranges.read(START, END) == b"4567"
         with pytest.raises(ConnectionError):

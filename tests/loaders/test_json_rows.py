@@ -2,7 +2,6 @@
 
 import datetime
 import os
-import threading
 
 import msgspec
 import pyarrow as pa
@@ -151,13 +150,12 @@ def test_rows_without_end_go_on():
     assert [next(walk) for _ in range(3)] == [b'{"n":0}', b'{"n":1}', b'{"n":2}']
 
 
-def test_a_walk_that_is_dropped_leaves_no_thread_behind(root):
-    before = set(threading.enumerate())
+def test_a_walk_that_is_dropped_leaves_no_thread_behind(root, reading_threads):
     walk = iter(JsonRows(parquet(root)))
     next(walk)
     del walk
 
-    assert "tasksets-read-ahead" not in {each.name for each in set(threading.enumerate()) - before}
+    assert not reading_threads()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")

@@ -19,6 +19,9 @@ from scipy import stats
 
 from openenv_tasksets.loaders.order import Order, Permutation
 
+# What an order is does not change, which tests/loaders/test_order.py holds; how well it mixes follows from that.
+pytestmark = pytest.mark.slow
+
 ALPHA = 1e-6
 LAGS = (1, 2, 10, 32)
 CONSECUTIVE = 2000
@@ -199,7 +202,6 @@ def test_an_affine_permutation_fails_the_same_measure(measure, size):
     assert measure(Affine, size) < ALPHA
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("size", [33, 40, 48, 64])
 def test_two_places_of_an_epoch_are_independent_over_400_000_epochs(size):
     """The sizes at which too few rounds show first, and the pair (one row of the grid) that shows it."""

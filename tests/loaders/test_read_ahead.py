@@ -11,10 +11,6 @@ import pytest
 from openenv_tasksets.loaders.read_ahead import Batch, ReadAhead
 
 
-def reading_threads():
-    return [thread for thread in threading.enumerate() if thread.name == "tasksets-read-ahead"]
-
-
 def numbers(count, size_bytes=1):
     return (Batch([number], size_bytes) for number in range(count))
 
@@ -26,7 +22,7 @@ def drain(reader):
     return found
 
 
-def test_batches_come_in_order_and_end():
+def test_batches_come_in_order_and_end(reading_threads):
     reader = ReadAhead(numbers(100), 10)
     assert drain(reader) == list(range(100))
     assert reader.take() is None
@@ -48,7 +44,7 @@ def test_the_thread_pauses_at_its_bound():
     reader.take()
     assert not third.wait(0.05)
     reader.take()
-    assert third.wait(10)
+    assert third.wait(60)
     assert not fourth.wait(0.05)
     assert made == [0, 1, 2]
     reader.close()
@@ -73,7 +69,7 @@ def test_an_error_comes_behind_what_was_read_before_it():
     reader.close()
 
 
-def test_closing_ends_a_thread_that_waits_for_room():
+def test_closing_ends_a_thread_that_waits_for_room(reading_threads):
     reader = ReadAhead(numbers(100), 1)
     reader.take()
     reader.close()
@@ -82,13 +78,13 @@ def test_closing_ends_a_thread_that_waits_for_room():
     reader.close()
 
 
-def test_a_reader_that_is_dropped_ends_its_thread():
+def test_a_reader_that_is_dropped_ends_its_thread(reading_threads):
     reader = ReadAhead(numbers(100), 1)
     reader.take()
     [thread] = reading_threads()
     del reader
     gc.collect()
-    thread.join(10)
+    thread.join(60)
     assert not thread.is_alive()
 
 

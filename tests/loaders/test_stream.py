@@ -38,10 +38,6 @@ ORDERS = {
 orders = st.sampled_from(sorted(ORDERS))
 
 
-def reading_threads():
-    return [thread for thread in threading.enumerate() if thread.name == "tasksets-read-ahead"]
-
-
 def expected(order, at):
     return [(position, {"id": ORDERS[order].locate(position)[1]}) for position in at]
 
@@ -51,7 +47,7 @@ def take(stream, count):
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_a_stream_hands_out_each_position_with_its_row_over_the_ends_of_epochs(source):
+def test_a_stream_hands_out_each_position_with_its_row_over_the_ends_of_epochs(source, reading_threads):
     for kind, order in ORDERS.items():
         with RowStream(SOURCES[source], order, stop=3 * SIZE + 5) as stream:
             assert list(stream) == expected(kind, range(3 * SIZE + 5))
@@ -259,7 +255,7 @@ def test_there_is_nothing_to_skip_past_the_end():
         stream.skip()
 
 
-def test_the_thread_ends_with_the_stream_and_starts_with_its_first_row():
+def test_the_thread_ends_with_the_stream_and_starts_with_its_first_row(reading_threads):
     stream = RowStream(ROWS, ORDERS["shuffled"])
     assert not reading_threads()
     next(stream)
@@ -270,11 +266,11 @@ def test_the_thread_ends_with_the_stream_and_starts_with_its_first_row():
     [thread] = reading_threads()
     del stream
     gc.collect()
-    thread.join(10)
+    thread.join(60)
     assert not thread.is_alive()
 
 
-def test_an_interrupted_with_block_ends_the_thread_and_leaves_a_true_state():
+def test_an_interrupted_with_block_ends_the_thread_and_leaves_a_true_state(reading_threads):
     stream = RowStream(ROWS, ORDERS["shuffled"])
 
     def run():
@@ -334,7 +330,7 @@ def test_what_is_read_ahead_is_bounded():
         assert rows.read < 300
 
 
-def test_rows_at_hand_are_read_a_few_at_a_time_and_not_ahead():
+def test_rows_at_hand_are_read_a_few_at_a_time_and_not_ahead(reading_threads):
     class AtHand:
         def __init__(self):
             self.read = []

@@ -2,9 +2,8 @@
 
 import json
 
-import httpx
 import pytest
-from asking import ask
+from asking import HTTP, ask
 from guarded_server import PREFIXES, TOKEN, TRAINER_HEADERS, guarded_server
 from hypothesis import given
 from hypothesis import strategies as st
@@ -109,19 +108,19 @@ def test_a_header_names_no_other_session(server, header):
     action = {"action": {"type": "call_tool", "tool_name": "add", "arguments": {"a": 1, "b": 1}}}
     before = server.trainers_view()
 
-    assert httpx.post(f"{server.url}/step", json=action, headers=headers).json()["code"] == "ACCESS_DENIED"
-    assert httpx.post(f"{server.url}/step", json={**action, "x": 1}, headers=headers).status_code == 403
+    assert HTTP.post(f"{server.url}/step", json=action, headers=headers).json()["code"] == "ACCESS_DENIED"
+    assert HTTP.post(f"{server.url}/step", json={**action, "x": 1}, headers=headers).status_code == 403
     assert server.trainers_view() == before
 
 
 def test_an_agent_steps_where_the_trainer_says_so(server):
     action = {"action": {"type": "call_tool", "tool_name": "add", "arguments": {"a": 1, "b": 1}}}
 
-    refused = httpx.post(f"{server.url}/step", json=action, headers=server.agent())
+    refused = HTTP.post(f"{server.url}/step", json=action, headers=server.agent())
     assert (refused.status_code, "does not allow step()" in refused.json()["detail"]) == (403, True)
     headers = {**TRAINER_HEADERS, "X-Session-Id": server.own}
-    httpx.post(f"{server.url}/reset", json={"index": 3}, headers=headers).raise_for_status()
-    taken = httpx.post(f"{server.url}/step", json=action, headers=server.agent(step=True))
+    HTTP.post(f"{server.url}/reset", json={"index": 3}, headers=headers).raise_for_status()
+    taken = HTTP.post(f"{server.url}/step", json=action, headers=server.agent(step=True))
     assert (taken.status_code, taken.headers["x-session-id"]) == (200, server.own)
     assert taken.json()["observation"]["result"]["data"] == {"sum": 2}
 
@@ -147,19 +146,19 @@ def test_an_open_server_needs_no_token_and_keeps_agents_to_theirs(serve, guess_t
             given = ask(websocket, "mcp", asked)["data"]["result"]
             assert given["session_id"] == websocket.response.headers["X-Session-Id"]
             headers = {"Authorization": f"Bearer {given['token']}"}
-            assert httpx.post(f"{url}/reset", json={}, headers=headers).status_code == 403
+            assert HTTP.post(f"{url}/reset", json={}, headers=headers).status_code == 403
             message = {**asked, "method": "tools/call", "params": {"name": "guess", "arguments": {"number": 4}}}
-            assert httpx.post(f"{url}/mcp", json=message, headers=headers).json()["result"]["data"] == "right"
+            assert HTTP.post(f"{url}/mcp", json=message, headers=headers).json()["result"]["data"] == "right"
             assert ask(websocket, "state")["data"]["episode_reward"] == 1.0
         # Its session ended with the trainer's connection.
-        assert "error" in httpx.post(f"{url}/mcp", json=message, headers=headers).json()
+        assert "error" in HTTP.post(f"{url}/mcp", json=message, headers=headers).json()
 
 
 def test_no_token_is_logged_or_echoed(server, caplog):
     caplog.set_level(0)
     for headers in (TRAINER_HEADERS, server.agent(), {"Authorization": f"Bearer wrong-{TOKEN}"}):
         for path in ("/health", "/reset", "/state", "/nothing", "/mcp"):
-            answer = httpx.post(server.url + path, headers=headers, content=b"{")
+            answer = HTTP.post(server.url + path, headers=headers, content=b"{")
             assert TOKEN not in answer.text + str(answer.headers)
         with pytest.raises((InvalidStatus, ConnectionClosed)), server.connect("/nothing", headers) as websocket:
             websocket.recv(timeout=30)

@@ -1,8 +1,7 @@
 """Pages in a browser: the server's own, an allowed one, and all others."""
 
-import httpx
 import pytest
-from asking import ask
+from asking import HTTP, ask
 from guarded_server import TRAINER_HEADERS, guarded_server
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
@@ -23,7 +22,7 @@ def server(request, serve, guess_taskset, guess_environment):
 def test_a_foreign_page_is_refused_even_with_a_token(server, method, path):
     headers = {**TRAINER_HEADERS, "Origin": "https://evil.example"}
 
-    answer = httpx.request(method, server.url + path, headers=headers)
+    answer = HTTP.request(method, server.url + path, headers=headers)
 
     assert (answer.status_code, answer.json()["code"]) == (403, "ACCESS_DENIED")
     assert "access-control-allow-origin" not in answer.headers
@@ -39,7 +38,7 @@ def test_a_foreign_page_gets_no_websocket(server, route):
 
 
 def test_the_servers_own_page_may_ask(server):
-    assert httpx.get(f"{server.url}/state", headers={**TRAINER_HEADERS, "Origin": server.url}).status_code == 200
+    assert HTTP.get(f"{server.url}/state", headers={**TRAINER_HEADERS, "Origin": server.url}).status_code == 200
     with server.connect("/ws", TRAINER_HEADERS, origin=server.url) as websocket:
         assert ask(websocket, "state")["type"] == "state"
 
@@ -49,11 +48,11 @@ def test_an_allowed_page_may_ask_and_read_and_no_other(serve, guess_taskset, gue
     gate = Gate(origins=["https://lab.example"])
     with serve(create_app([Host(guess_taskset, guess_environment)], gate=gate), transport=transport) as url:
         page = {"Origin": "https://lab.example"}
-        asked = httpx.options(f"{url}/reset", headers={**page, "Access-Control-Request-Method": "POST"})
+        asked = HTTP.options(f"{url}/reset", headers={**page, "Access-Control-Request-Method": "POST"})
         assert (asked.status_code, asked.headers["access-control-allow-origin"]) == (200, "https://lab.example")
-        answer = httpx.post(f"{url}/reset", json={"index": 0}, headers=page)
+        answer = HTTP.post(f"{url}/reset", json={"index": 0}, headers=page)
         assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (200, "https://lab.example")
         assert "x-session-id" in answer.headers["access-control-expose-headers"]
-        assert httpx.post(f"{url}/reset", json={}, headers={"Origin": "https://evil.example"}).status_code == 403
+        assert HTTP.post(f"{url}/reset", json={}, headers={"Origin": "https://evil.example"}).status_code == 403
         with connect(url.replace("http", "ws") + "/ws", origin="https://lab.example") as websocket:
             assert ask(websocket, "state")["type"] == "state"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from asking import eventually, open_raw
+from asking import HTTP, eventually, open_raw
 from websockets.frames import Frame, Opcode
 from websockets.sync.client import connect
 
@@ -47,7 +47,7 @@ def transport(request):
 
 @pytest.fixture
 def host(make_taskset):
-    return Host(make_taskset(ROWS, TASK), Quiz, settings=HostSettings(max_rate=20))
+    return Host(make_taskset(ROWS, TASK), Quiz, settings=HostSettings(max_rate=4))
 
 
 @pytest.fixture
@@ -72,27 +72,26 @@ def answered(data):
 
 
 def healthy(url):
-    return httpx.get(f"{url}/health", timeout=30).json() == {"status": "healthy"}
+    return HTTP.get(f"{url}/health", timeout=30).json() == {"status": "healthy"}
 
 
 def test_headers_that_trickle_in_are_not_waited_for(serve_limited):
-    with serve_limited(header_seconds=1.5) as url, ExitStack() as stack:
+    with serve_limited(header_seconds=1) as url, ExitStack() as stack:
         slow = [stack.enter_context(open_raw(url)) for _ in range(20)]
-        for each in slow[:19]:
-            each.sendall(b"GET /health HTTP/1.1\r\nx: ")
-        for _ in range(3):
+        for piece in (b"GET /health HTTP/1.1\r\nx: ", b"y", b"y", b"y"):
             for each in slow[:19]:
-                each.sendall(b"y")
+                with contextlib.suppress(ConnectionError):  # it may have been too long already
+                    each.sendall(piece)
             assert healthy(url)
             time.sleep(0.05)
         for each in slow:
             status, body = answered(rest(each))
             assert (status, body["code"]) == (408, "TIME_EXCEEDED")
-            assert body["detail"] == "the request's headers did not come within 1.5 s"
+            assert body["detail"] == "the request's headers did not come within 1 s"
 
 
 def test_a_second_request_that_trickles_in_is_not_waited_for_either(serve_limited):
-    with serve_limited(header_seconds=0.3) as url, open_raw(url) as connection:
+    with serve_limited(header_seconds=1) as url, open_raw(url) as connection:
         connection.sendall(b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n")
         first = connection.recv(2**16)
         assert first.startswith(b"HTTP/1.1 200")
@@ -125,7 +124,7 @@ def test_a_reset_whose_body_never_comes_begins_nothing(serve_limited, host, leav
             assert healthy(url)
         assert (host.counts.opened, sum(host.counts.resets.classes)) == (0, 0)
         # What else would begin one does.
-        assert httpx.post(f"{url}/reset").status_code == 200
+        assert HTTP.post(f"{url}/reset").status_code == 200
         assert sum(host.counts.resets.classes) == 1
 
 
@@ -134,15 +133,15 @@ def test_a_slow_answer_is_not_a_slow_request(serve, make_taskset, transport):
         blocking = "thread"
 
         def reset(self, question):
-            time.sleep(0.6)
+            time.sleep(1.2)
             return {}
 
     app = create_app([Host(make_taskset(ROWS, TASK), Slow)])
-    limits = ConnectionLimits(header_seconds=0.2, request_seconds=0.2)
+    limits = ConnectionLimits(header_seconds=1, request_seconds=1)
     with serve(app, transport, limits=limits) as url:
-        assert httpx.post(f"{url}/reset", json={}, timeout=30).status_code == 200
+        assert HTTP.post(f"{url}/reset", json={}, timeout=30).status_code == 200
         with connect(url.replace("http", "ws") + "/ws") as websocket:
-            time.sleep(0.5)
+            time.sleep(1.2)
             websocket.send('{"type":"reset"}')
             assert json.loads(websocket.recv(timeout=30))["type"] == "observation"
 
@@ -201,7 +200,7 @@ def test_a_flood_of_connections_is_refused_and_passes(serve_limited, host):
         with ExitStack() as stack:
             websocket = stack.enter_context(connect(url.replace("http", "ws") + "/ws"))
             flood = [stack.enter_context(open_raw(url)) for _ in range(100)]
-            refused = httpx.get(f"{url}/health", timeout=30)
+            refused = HTTP.get(f"{url}/health", timeout=30)
             assert (refused.status_code, refused.json()["code"]) == (503, "CAPACITY_REACHED")
             assert refused.json()["detail"] == "the server has 20 connections, and takes no more"
             assert int(refused.headers["retry-after"]) > 0
@@ -239,7 +238,7 @@ def ok_from(url, address):
 
 
 def healthy_or_not(url):
-    return httpx.get(f"{url}/health", timeout=30).status_code == 200
+    return HTTP.get(f"{url}/health", timeout=30).status_code == 200
 
 
 def test_garbage_is_answered_and_no_descriptor_is_left(serve_limited):
@@ -305,13 +304,13 @@ def test_a_session_that_asks_too_often_is_told_so_and_lives(serve_limited):
             websocket.send('{"type":"reset"}')
         replies = [json.loads(websocket.recv(timeout=30)) for _ in range(60)]
         codes = [reply["data"].get("code", "observation") for reply in replies]
-        assert codes[:20] == ["observation"] * 20
-        assert set(codes[20:]) == {"RATE_EXCEEDED", "observation"} or set(codes[20:]) == {"RATE_EXCEEDED"}
-        assert "may make 20 requests a second; wait " in replies[codes.index("RATE_EXCEEDED")]["data"]["message"]
-        time.sleep(0.1)
+        assert codes[:4] == ["observation"] * 4
+        assert set(codes[4:]) == {"RATE_EXCEEDED", "observation"} or set(codes[4:]) == {"RATE_EXCEEDED"}
+        assert "may make 4 requests a second; wait " in replies[codes.index("RATE_EXCEEDED")]["data"]["message"]
+        time.sleep(0.3)
         websocket.send('{"type":"state"}')
         assert json.loads(websocket.recv(timeout=30))["type"] == "state"
-        session_id = httpx.post(f"{url}/reset", json={}).json()["session_id"]
+        session_id = HTTP.post(f"{url}/reset", json={}).json()["session_id"]
         with httpx.Client(headers={"x-session-id": session_id}) as client:
             answers = [client.get(f"{url}/state") for _ in range(60)]
         refused = next(answer for answer in answers if answer.status_code != 200)
@@ -332,9 +331,9 @@ def test_requests_for_tools_count_as_well(make_taskset, serve, transport):
             replies.append(json.loads(websocket.recv(timeout=30)))
         assert [(reply["id"], code_of(reply)) for reply in replies] == [(0, None), (1, "RATE_EXCEEDED")]
 
-        params = {"session_id": httpx.post(f"{url}/reset", json={}).json()["session_id"]}
+        params = {"session_id": HTTP.post(f"{url}/reset", json={}).json()["session_id"]}
         request = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": params}
-        answers = [httpx.post(f"{url}/mcp", json=request).json() for _ in range(2)]
+        answers = [HTTP.post(f"{url}/mcp", json=request).json() for _ in range(2)]
         assert [code_of(answer) for answer in answers] == [None, "RATE_EXCEEDED"]
 
 
@@ -370,7 +369,7 @@ def test_a_message_may_be_nested_so_deep_and_no_deeper(serve_limited, depth):
         for frame in ('{"type":"reset"}', f'{{"type":"step","data":{{"x":{nested}}}}}', '{"type":"state"}'):
             websocket.send(frame)
         replies = [json.loads(websocket.recv(timeout=30)) for _ in range(3)]
-        answer = httpx.post(
+        answer = HTTP.post(
             f"{url}/step", content=f'{{"action":{{"x":{nested}}}}}', headers={"content-type": "application/json"}
         )
     assert replies[2]["type"] == "state"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from asking import ask, open_session
+from asking import HTTP, ask, open_session
 
 from openenv_tasksets.consent import Consent
 from openenv_tasksets.declaration import Declaration
@@ -58,7 +58,7 @@ class ProcessProvider:
         until = time.monotonic() + timeout_s
         while time.monotonic() < until:
             try:
-                if httpx.get(f"{base_url}/health").status_code == 200:
+                if HTTP.get(f"{base_url}/health").status_code == 200:
                     return
             except httpx.TransportError:
                 time.sleep(0.05)

@@ -203,10 +203,10 @@ def test_one_that_has_to_wait_is_answered_when_its_turn_comes(make_host, serve, 
 
 
 def test_a_connection_stays_as_long_as_it_asks_and_is_closed_when_it_does_not(make_host, serve):
-    with serve(create_app([make_host()]), timeout_keep_alive=1) as url, Connection(url) as connection:
-        for _ in range(12):  # longer than it may be idle
+    with serve(create_app([make_host()]), timeout_keep_alive=2) as url, Connection(url) as connection:
+        for _ in range(6):  # longer than it may be idle
             assert connection.ask("/reset", {"index": 0})[0] == 200
-            time.sleep(0.25)
+            time.sleep(0.5)
         assert connection.stream.read() == b""
 
 

@@ -61,7 +61,7 @@ async def test_a_shared_thread_runs_all_instances_of_a_class_and_outlives_each()
     assert await asyncio.to_thread(asyncio.run, second.call(threading.current_thread)) == ran[0]
     del Fragile, first, second
     gc.collect()
-    ran[0].join(10)
+    ran[0].join(60)
     assert not ran[0].is_alive()
 
 

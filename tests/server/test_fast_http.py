@@ -3,9 +3,8 @@
 import json
 import time
 
-import httpx
 import pytest
-from asking import open_raw
+from asking import HTTP, open_raw
 
 from openenv_tasksets.server.app import create_app
 from openenv_tasksets.server.fast_http import MAX_BODY_BYTES
@@ -77,8 +76,8 @@ def plain(answer):
 )
 def test_the_shortcut_and_the_frameworks_route_answer_alike(url, path, body):
     # A query leads past the shortcut.
-    short = httpx.post(url + path, content=body, headers=JSON)
-    long = httpx.post(f"{url}{path}?past=1", content=body, headers=JSON)
+    short = HTTP.post(url + path, content=body, headers=JSON)
+    long = HTTP.post(f"{url}{path}?past=1", content=body, headers=JSON)
     assert plain(short) == plain(long)
 
 
@@ -133,10 +132,10 @@ def test_a_connection_that_is_not_to_be_kept_is_closed(connection, version, head
 
 def test_a_body_of_another_type_is_refused(url):
     for kind in ("text/plain", "application/jsonp", ""):
-        assert httpx.post(f"{url}/reset", content=b"{}", headers={"content-type": kind}).status_code == 422
-    found = httpx.post(f"{url}/reset", content=b"{}", headers={"content-type": "application/json; charset=utf-8"})
+        assert HTTP.post(f"{url}/reset", content=b"{}", headers={"content-type": kind}).status_code == 422
+    found = HTTP.post(f"{url}/reset", content=b"{}", headers={"content-type": "application/json; charset=utf-8"})
     assert found.status_code == 200
-    assert httpx.post(f"{url}/reset").status_code == 200
+    assert HTTP.post(f"{url}/reset").status_code == 200
 
 
 PATHS = ["/reset", "/step", "/mcp", "/quiz/task", "/reset?past=1", "/quiz/reset"]
@@ -147,14 +146,14 @@ PATHS = ["/reset", "/step", "/mcp", "/quiz/task", "/reset?past=1", "/quiz/reset"
 def test_a_body_that_is_too_large_is_refused_on_every_path(url, path, announced):
     body = b'{"action":{"a":"' + b"x" * MAX_BODY_BYTES + b'"}}'
     content = body if announced else (body[start : start + 2**20] for start in range(0, len(body), 2**20))
-    answer = httpx.post(url + path, content=content, headers=JSON, timeout=60)
+    answer = HTTP.post(url + path, content=content, headers=JSON, timeout=60)
     told = {"detail": f"the body is larger than {MAX_BODY_BYTES} bytes", "code": "MESSAGE_TOO_LARGE"}
     assert (answer.status_code, answer.json()) == (413, told)
-    assert httpx.get(f"{url}/health").status_code == 200
+    assert HTTP.get(f"{url}/health").status_code == 200
 
 
 def test_a_body_of_the_largest_size_is_taken(url):
     body = b'{"action":{"a":"' + b"x" * (MAX_BODY_BYTES - 19) + b'"}}'
     assert len(body) == MAX_BODY_BYTES
-    answer = httpx.post(f"{url}/step", content=body, headers=JSON, timeout=60)
+    answer = HTTP.post(f"{url}/step", content=body, headers=JSON, timeout=60)
     assert answer.json()["reward"] == 1.0

@@ -5,7 +5,7 @@ import threading
 
 import httpx
 import pytest
-from asking import eventually
+from asking import HTTP, eventually
 
 from openenv_tasksets.server.app import create_app
 from openenv_tasksets.server.host import Host, HostSettings
@@ -136,15 +136,15 @@ def test_a_reset_that_fails_keeps_no_session(client, host, environment):
 def test_an_idle_session_is_over_over_http_too(make_taskset, serve, environment):
     host = Host(make_taskset(ROWS, TASK), environment, settings=HostSettings(session_timeout=0.2))
     with serve(create_app([host])) as url:
-        header = {"X-Session-Id": httpx.post(f"{url}/reset", json={"index": 7}).json()["session_id"]}
+        header = {"X-Session-Id": HTTP.post(f"{url}/reset", json={"index": 7}).json()["session_id"]}
         assert eventually(lambda: host.active_sessions == 0)
-        assert httpx.get(f"{url}/state", headers=header).status_code == 404
+        assert HTTP.get(f"{url}/state", headers=header).status_code == 404
         assert environment.open == 0
 
 
 def test_a_stopping_server_closes_the_sessions_that_stay(make_taskset, serve, environment):
     with serve(create_app([Host(make_taskset(ROWS, TASK), environment)])) as url:
-        httpx.post(f"{url}/reset")
+        HTTP.post(f"{url}/reset")
         assert environment.open == 1
     assert environment.open == 0
 

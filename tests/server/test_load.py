@@ -8,24 +8,15 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-import httpx
 import pytest
-from asking import ask, ended, eventually
-from plain_quiz import TASK, Quiz, rows
+from asking import HTTP, ask, ended, eventually
+from plain_quiz import TASK, Apart, Quiz, rows
 from starlette.testclient import TestClient
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from openenv_tasksets.server.app import create_app
 from openenv_tasksets.server.host import Host, HostSettings
-
-
-class Apart(Quiz):
-    blocking = "process"
-
-    @property
-    def state(self):
-        return {"pid": os.getpid()}
 
 
 @pytest.fixture(params=["fast", "plain"])
@@ -164,7 +155,7 @@ class Served:
 def test_told_to_stop_it_lets_running_episodes_finish_and_begins_none(transport):
     with Served(transport, 60) as server, connect(server.ws) as idle, connect(server.ws) as playing:
         assert ask(playing, "reset", {})["type"] == "observation"
-        kept = httpx.post(f"{server.url}/reset", json={}).json()["session_id"]
+        kept = HTTP.post(f"{server.url}/reset", json={}).json()["session_id"]
         server.told(signal.SIGTERM)
         assert ended(idle) == (
             {"message": "this session is over: the server is stopping", "code": "SESSION_ERROR"},
@@ -173,13 +164,13 @@ def test_told_to_stop_it_lets_running_episodes_finish_and_begins_none(transport)
         with connect(server.ws) as late:
             error, code = ended(late)
             assert (error["code"], code) == ("SERVER_STOPPING", 1012)
-        refused = httpx.post(f"{server.url}/reset", json={})
+        refused = HTTP.post(f"{server.url}/reset", json={})
         assert (refused.status_code, refused.json()["code"]) == (503, "SERVER_STOPPING")
         assert ask(playing, "reset", {})["data"]["code"] == "SERVER_STOPPING"
         assert ask(playing, "step", {})["data"]["done"] is False
         assert ask(playing, "step", {"done": True})["data"]["done"] is True
         assert ended(playing)[1] == 1012
-        stepped = httpx.post(f"{server.url}/step", json={"action": {"done": True}}, headers={"x-session-id": kept})
+        stepped = HTTP.post(f"{server.url}/step", json={"action": {"done": True}}, headers={"x-session-id": kept})
         assert stepped.json()["done"] is True
         out, err = server.process.communicate(timeout=60)
         assert (server.process.returncode, out.count("closed"), err) == (0, 3, "")

@@ -86,7 +86,7 @@ def environment_threads():
 
 async def no_threads():
     """Until the threads that were told to stop have done so."""
-    for _ in range(500):
+    for _ in range(6000):
         if not environment_threads():
             return
         await asyncio.sleep(0.01)

@@ -9,25 +9,18 @@ import threading
 import fastmcp
 import httpx
 import pytest
+from asking import HTTP
 from fastmcp.client.transports import StreamableHttpTransport
 from fastmcp.exceptions import ToolError
 from mcp import ClientSession, McpError
 from mcp.client.streamable_http import streamable_http_client
+from mcp_messages import BOTH, INITIALIZE
 
 from openenv_tasksets.answer import Answer
 from openenv_tasksets.server.app import create_app
 from openenv_tasksets.server.host import Host
 
 pytestmark = pytest.mark.anyio
-
-BOTH = {"accept": "application/json, text/event-stream"}
-INITIALIZE = {
-    "jsonrpc": "2.0",
-    "id": 1,
-    "method": "initialize",
-    "params": {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"}},
-}
-
 
 step_began, let_go = threading.Event(), threading.Event()
 
@@ -77,11 +70,11 @@ def url(request, serve, hosts):
 
 
 def reset(url, **selectors):
-    return httpx.post(f"{url}/reset", json=selectors, timeout=30).raise_for_status().json()["session_id"]
+    return HTTP.post(f"{url}/reset", json=selectors, timeout=30).raise_for_status().json()["session_id"]
 
 
 def state(url, session_id):
-    return httpx.get(f"{url}/state", headers={"X-Session-Id": session_id}, timeout=30).raise_for_status().json()
+    return HTTP.get(f"{url}/state", headers={"X-Session-Id": session_id}, timeout=30).raise_for_status().json()
 
 
 def client(url, session_id):
@@ -130,7 +123,7 @@ async def test_fastmcps_client_plays_an_episode_to_its_end(url):
         assert (told["step_count"], told["episode_reward"], told["episode_done"]) == (2, 0.75, True)
         # The trainer begins the next episode in the same session; the agent goes on in it.
         headers = {"X-Session-Id": session_id}
-        httpx.post(f"{url}/guess/reset", json={"index": 0}, headers=headers, timeout=30).raise_for_status()
+        HTTP.post(f"{url}/guess/reset", json={"index": 0}, headers=headers, timeout=30).raise_for_status()
         assert (await agent.call_tool("guess", {"number": 1})).meta == {"done": True}
 
 
@@ -171,7 +164,7 @@ async def test_an_environment_without_tools_says_so(url):
 
 async def test_a_call_that_is_taken_back_is_a_step_all_the_same(url):
     session_id = reset(f"{url}/waits", index=0)
-    begun = httpx.post(f"{url}/waits/mcp", json=INITIALIZE, headers=BOTH, timeout=30)
+    begun = HTTP.post(f"{url}/waits/mcp", json=INITIALIZE, headers=BOTH, timeout=30)
     headers = {**BOTH, "mcp-session-id": begun.headers["mcp-session-id"], "X-Session-Id": session_id}
     async with httpx.AsyncClient(base_url=url, headers=headers, timeout=30) as http:
 
@@ -215,7 +208,7 @@ async def test_many_agents_play_at_once(url):
 async def test_headers_say_which_of_two_protocols_a_request_is_of(url, headers, speaks):
     message = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
 
-    answer = httpx.post(f"{url}/guess/mcp", json=message, headers=headers, timeout=30)
+    answer = HTTP.post(f"{url}/guess/mcp", json=message, headers=headers, timeout=30)
 
     if speaks:
         assert answer.status_code in (400, 404), "no session of the protocol was begun"
@@ -224,14 +217,14 @@ async def test_headers_say_which_of_two_protocols_a_request_is_of(url, headers, 
 
 
 async def test_other_methods_and_sessions_are_the_protocols(url):
-    begun = httpx.post(f"{url}/guess/mcp", json=INITIALIZE, headers=BOTH, timeout=30)
+    begun = HTTP.post(f"{url}/guess/mcp", json=INITIALIZE, headers=BOTH, timeout=30)
     headers = {**BOTH, "mcp-session-id": begun.headers["mcp-session-id"]}
     assert begun.json()["result"]["serverInfo"]["name"] == "guess"
 
-    assert httpx.get(f"{url}/guess/mcp").status_code == 405
-    assert httpx.delete(f"{url}/guess/mcp").status_code == 405
-    assert httpx.delete(f"{url}/guess/mcp", headers=headers).status_code == 200
-    gone = httpx.post(f"{url}/guess/mcp", json={**INITIALIZE, "method": "ping"}, headers=headers)
+    assert HTTP.get(f"{url}/guess/mcp").status_code == 405
+    assert HTTP.delete(f"{url}/guess/mcp").status_code == 405
+    assert HTTP.delete(f"{url}/guess/mcp", headers=headers).status_code == 200
+    gone = HTTP.post(f"{url}/guess/mcp", json={**INITIALIZE, "method": "ping"}, headers=headers)
     assert gone.status_code == 404
 
 

@@ -3,8 +3,8 @@
 import json
 import warnings
 
-import httpx
 import pytest
+from asking import HTTP
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
@@ -74,7 +74,7 @@ def test_a_session_made_by_the_client_is_ended_by_it(our_tools):
 
 def ask(url, method, request_id=1, **params):
     message = {"jsonrpc": "2.0", "id": request_id, "method": method, "params": params}
-    answer = httpx.post(f"{url}/mcp", json=message, timeout=30)
+    answer = HTTP.post(f"{url}/mcp", json=message, timeout=30)
     assert answer.status_code == 200
     assert (answer.json()["jsonrpc"], answer.json()["id"]) == ("2.0", request_id)
     return answer.json()
@@ -83,7 +83,7 @@ def ask(url, method, request_id=1, **params):
 def test_a_tools_result_is_fastmcps_in_snake_case(our_tools):
     url, _ = our_tools
     session_id = ask(url, "openenv/session/create")["result"]["session_id"]
-    httpx.post(f"{url}/reset", json={"index": 0}, headers={"X-Session-Id": session_id}).raise_for_status()
+    HTTP.post(f"{url}/reset", json={"index": 0}, headers={"X-Session-Id": session_id}).raise_for_status()
 
     called = ask(url, "tools/call", name="guess", arguments={"number": 7}, session_id=session_id)["result"]
 
@@ -103,18 +103,18 @@ def test_calls_of_tools_are_steps_under_the_episodes_rules(our_tools):
 
     early = ask(url, "tools/call", **guess)["error"]
     assert (early["code"], early["data"]["code"]) == (-32603, "RESET_NEEDED")
-    httpx.post(f"{url}/reset", json={"index": 9}, headers=headers).raise_for_status()
-    assert "episode_reward" not in httpx.get(f"{url}/state", headers=headers).json()
+    HTTP.post(f"{url}/reset", json={"index": 9}, headers=headers).raise_for_status()
+    assert "episode_reward" not in HTTP.get(f"{url}/state", headers=headers).json()
     for _ in range(3):
         assert "done" not in (ask(url, "tools/call", **guess)["result"]["meta"] or {})
-    state = httpx.get(f"{url}/state", headers=headers).json()
+    state = HTTP.get(f"{url}/state", headers=headers).json()
     assert (state["step_count"], state["episode_reward"], state["episode_done"]) == (3, -0.75, False)
     assert ask(url, "tools/call", **guess)["result"]["meta"]["done"] is True, "max_steps is 4"
     assert ask(url, "tools/call", **guess)["error"]["data"]["code"] == "RESET_NEEDED"
-    state = httpx.get(f"{url}/state", headers=headers).json()
+    state = HTTP.get(f"{url}/state", headers=headers).json()
     assert (state["task_id"], state["episode_reward"], state["episode_done"]) == ("train-9", -1.0, True)
-    httpx.post(f"{url}/reset", json={"index": 9}, headers=headers).raise_for_status()
-    assert "episode_reward" not in httpx.get(f"{url}/state", headers=headers).json()
+    HTTP.post(f"{url}/reset", json={"index": 9}, headers=headers).raise_for_status()
+    assert "episode_reward" not in HTTP.get(f"{url}/state", headers=headers).json()
     ask(url, "openenv/session/close", session_id=session_id)
 
 
@@ -186,7 +186,7 @@ def test_a_websocket_has_a_session_of_its_own(our_tools, route):
         assert host.active_sessions == 1
         assert rpc(websocket, "openenv/session/close", wrap, session_id=own)["error"]["code"] == -32600
         assert len(rpc(websocket, "tools/list", wrap)["result"]["tools"]) == 3
-        httpx.post(f"{url}/reset", json={"index": 3}, headers={"X-Session-Id": own}).raise_for_status()
+        HTTP.post(f"{url}/reset", json={"index": 3}, headers={"X-Session-Id": own}).raise_for_status()
         called = rpc(websocket, "tools/call", wrap, name="guess", arguments={"number": 4})["result"]
         assert (called["data"], called["meta"]["done"]) == ("right", True)
         # Closed over HTTP, it ends with its connection.

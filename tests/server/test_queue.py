@@ -5,9 +5,8 @@ import socket
 import threading
 from contextlib import ExitStack
 
-import httpx
 import pytest
-from asking import ask, ended, eventually, open_raw, receive
+from asking import HTTP, ask, ended, eventually, open_raw, receive
 from plain_quiz import TASK, Quiz, rows
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
@@ -55,7 +54,7 @@ def test_whoever_waits_is_served_in_turn_and_whoever_is_too_many_is_told_to_come
                 with connect(ws) as fourth:
                     error, code = ended(fourth)
                     assert (error["code"], error["active_sessions"], code) == ("CAPACITY_REACHED", 1, 1013)
-                refused = httpx.post(f"{url}/reset", json={})
+                refused = HTTP.post(f"{url}/reset", json={})
                 assert (refused.status_code, refused.json()["code"]) == (503, "CAPACITY_REACHED")
                 assert int(refused.headers["retry-after"]) > 0
                 first.close()
@@ -73,10 +72,10 @@ def test_a_long_line_is_served_in_the_order_of_coming_over_both_channels(make_ho
         ask(holder, "reset", {})
 
         def over_http(number):
-            begun = httpx.post(f"{url}/reset", json={"index": number}, timeout=60).json()
+            begun = HTTP.post(f"{url}/reset", json={"index": number}, timeout=60).json()
             served.append((number, begun["observation"]["question"]))
             message = {"jsonrpc": "2.0", "id": 1, "method": "openenv/session/close", "params": begun}
-            httpx.post(f"{url}/mcp", json={**message, "params": {"session_id": begun["session_id"]}}, timeout=60)
+            HTTP.post(f"{url}/mcp", json={**message, "params": {"session_id": begun["session_id"]}}, timeout=60)
 
         def over_websocket(number):
             with connect(url.replace("http", "ws") + "/ws") as websocket:
@@ -122,7 +121,7 @@ def test_waiting_too_long_is_told_like_a_full_line(make_host, serve, transport):
             with connect(ws) as second:
                 error, code = ended(second)
             assert (error["code"], code) == ("CAPACITY_REACHED", 1013)
-            assert httpx.post(f"{url}/reset", json={}).status_code == 503
+            assert HTTP.post(f"{url}/reset", json={}).status_code == 503
 
 
 def test_a_reset_over_http_waits_for_its_turn(make_host, serve):
@@ -130,7 +129,7 @@ def test_a_reset_over_http_waits_for_its_turn(make_host, serve):
     with serve(create_app([host])) as url:
         answers = []
         with connect(url.replace("http", "ws") + "/ws"):
-            asking = threading.Thread(target=lambda: answers.append(httpx.post(f"{url}/reset", json={"index": 3})))
+            asking = threading.Thread(target=lambda: answers.append(HTTP.post(f"{url}/reset", json={"index": 3})))
             asking.start()
             assert eventually(lambda: host.sessions.slots.waiting == 1)
         asking.join(30)
@@ -169,15 +168,15 @@ def test_a_reset_over_http_is_not_ended_for_another_client_s_sake(make_taskset, 
     Gated.let_go.clear()
     with serve(create_app([host])) as url:
         answers = []
-        asking = threading.Thread(target=lambda: answers.append(httpx.post(f"{url}/reset", json={"index": 3})))
+        asking = threading.Thread(target=lambda: answers.append(HTTP.post(f"{url}/reset", json={"index": 3})))
         asking.start()
         assert eventually(lambda: host.active_sessions == 1)
-        second = httpx.post(f"{url}/reset", json={"index": 4})
+        second = HTTP.post(f"{url}/reset", json={"index": 4})
         assert (second.status_code, second.json()["code"]) == (503, "CAPACITY_REACHED")
         Gated.let_go.set()
         asking.join(30)
         assert answers[0].json()["observation"]["question"] == "q3"
-        assert httpx.post(f"{url}/reset", json={"index": 5}).json()["observation"]["question"] == "q5"
+        assert HTTP.post(f"{url}/reset", json={"index": 5}).json()["observation"]["question"] == "q5"
 
 
 def test_a_client_that_sends_while_it_waits_fills_no_memory(make_host, serve, transport):

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 import httpx
 import pytest
-from asking import ask, eventually, open_session, receive, send
+from asking import HTTP, ask, eventually, open_session, receive, send
 from odd_upstream import OddUpstream, failed, honest, shown
 from quiz import CANARY
 from servers import OpenEnvServer
@@ -134,8 +134,8 @@ def test_http_episodes_are_played_through(relayed):
 
 
 def test_schemas_and_name_are_the_servers(relayed, upstream):
-    assert httpx.get(f"{relayed}/schema").json() == httpx.get(f"{upstream}/schema").json()
-    assert httpx.get(f"{relayed}/metadata").json()["name"] == httpx.get(f"{upstream}/metadata").json()["name"]
+    assert HTTP.get(f"{relayed}/schema").json() == HTTP.get(f"{upstream}/schema").json()
+    assert HTTP.get(f"{relayed}/metadata").json()["name"] == HTTP.get(f"{upstream}/metadata").json()["name"]
 
 
 def test_the_servers_capacity_is_advertised(openenv, quiz_environment, relay):
@@ -309,7 +309,7 @@ def test_a_server_that_does_not_answer_is_given_up_and_its_late_answer_with_it(r
 
     with (
         OddUpstream(slow).serving() as odd,
-        relay(odd.url, step_timeout=1.0) as ours,
+        relay(odd.url, step_timeout=3.0) as ours,
         open_session(ours) as websocket,
     ):
         ask(websocket, "reset", {"index": 0})

@@ -2,9 +2,8 @@
 
 import warnings
 
-import httpx
 import pytest
-from asking import ask, open_session
+from asking import HTTP, ask, open_session
 
 from openenv_tasksets.server.app import create_app
 from openenv_tasksets.server.host import Host
@@ -85,7 +84,7 @@ def test_a_reward_is_known_where_a_call_is_a_step_to_the_server_too(url, host):
 
 
 def test_tools_are_listed_without_a_session(url):
-    listed = httpx.post(f"{url}/mcp", json={"jsonrpc": "2.0", "id": 1, "method": "tools/list"}, timeout=30).json()
+    listed = HTTP.post(f"{url}/mcp", json={"jsonrpc": "2.0", "id": 1, "method": "tools/list"}, timeout=30).json()
     assert [each["name"] for each in listed["result"]["tools"]] == ["guess", "add", "fail"]
 
 
@@ -94,7 +93,7 @@ async def test_fastmcps_client_calls_them(url):
     import fastmcp
     from fastmcp.client.transports import StreamableHttpTransport
 
-    begun = httpx.post(f"{url}/reset", json={"index": 3}, timeout=30)
+    begun = HTTP.post(f"{url}/reset", json={"index": 3}, timeout=30)
     headers = {"X-Session-Id": begun.headers["X-Session-Id"]}
     async with fastmcp.Client(StreamableHttpTransport(f"{url}/mcp", headers=headers)) as client:
         assert [tool.name for tool in await client.list_tools()] == ["guess", "add", "fail"]

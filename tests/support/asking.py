@@ -1,17 +1,21 @@
-"""Short words for tests that talk to a server, above all over its WebSocket, and wait for what becomes of it."""
+"""Short words for tests that talk to a server over WebSocket or HTTP, and wait for what becomes of it."""
 
 import asyncio
 import json
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 WAIT_S = 90
+HTTP = httpx.Client(timeout=WAIT_S, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
+"""Has a connection of its own for each request, as ``httpx.get`` has, and more patience."""
 
 
 def open_session(url: str, query: str = "", **settings: Any) -> ClientConnection:
@@ -46,13 +50,30 @@ def ask(websocket: ClientConnection, kind: str, data: Any = None) -> Any:
     return receive(websocket)
 
 
+@contextmanager
+def taken_up(url: str, session_id: str) -> Iterator[ClientConnection]:
+    """A connection to a session whose last one broke, once the server has seen that it did."""
+    until = time.monotonic() + WAIT_S
+    while time.monotonic() < until:
+        with open_session(url, f"?session_id={session_id}") as websocket:
+            if _has_session(websocket):
+                yield websocket
+                return
+        time.sleep(0.01)
+    raise AssertionError("the session is not taken up")
+
+
 def admitted(url: str) -> bool:
     """Whether a new session is."""
     with open_session(url) as websocket:
-        try:
-            return bool(ask(websocket, "state")["type"] == "state")
-        except (AssertionError, ConnectionClosed):
-            return False
+        return _has_session(websocket)
+
+
+def _has_session(websocket: ClientConnection) -> bool:
+    try:
+        return bool(ask(websocket, "state")["type"] == "state")
+    except (AssertionError, ConnectionClosed):
+        return False
 
 
 def close_code(websocket: ClientConnection) -> int:

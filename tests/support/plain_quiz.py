@@ -1,5 +1,7 @@
 """A quiz without a class of OpenEnv: its rows, what binds them, and the environment."""
 
+import os
+
 TASK = {"reset": {"question": "question", "answer": "answer"}, "visible": ["question"], "public": ["level"]}
 
 
@@ -19,6 +21,16 @@ class Quiz:
 
     def close(self):
         pass
+
+
+class Apart(Quiz):
+    """In a process of its own, which has no more to import than this module."""
+
+    blocking = "process"
+
+    @property
+    def state(self):
+        return {"pid": os.getpid()}
 
 
 def rows(count):

@@ -13,7 +13,7 @@ def test_a_call_runs_on_a_daemon_thread_while_the_loop_goes_on() -> None:
         gate = threading.Event()
 
         def call() -> bool:
-            gate.wait(10)
+            gate.wait(60)
             return threading.current_thread().daemon
 
         pending = asyncio.create_task(daemon_call(call))

@@ -1,8 +1,7 @@
 """What holds for every declaration, every change and any bytes."""
 
-from pathlib import Path
-
 import pytest
+from declaration_texts import BAD, GOOD, HEAD, changed, parse
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -22,27 +21,10 @@ from openenv_tasksets.declaration import (
 )
 from openenv_tasksets.declaration_file import (
     declaration_yaml,
-    parse_declaration,
     read_declaration,
 )
 from openenv_tasksets.loaders.errors import DeclarationError, Issue
 from openenv_tasksets.yaml_tree import MOST_BYTES
-
-CORPUS = Path(__file__).parent / "corpus"
-GOOD = sorted((CORPUS / "good").glob("*.yaml"))
-BAD = sorted((CORPUS / "bad").glob("*.yaml"))
-HEAD = "spec_version: hf-rl-env-0.1\nenvironments:\n- id: a\n  frameworks: {v: {}}\n"
-
-
-def parse(text):
-    return parse_declaration(text if isinstance(text, bytes) else text.encode(), "environment.yaml")
-
-
-def changed(declaration, **values):
-    """A copy whose first environment has other values."""
-    first, *others = declaration.environments
-    return declaration.replace(environments=(first.replace(**values), *others))
-
 
 awkward = st.sampled_from(
     ["0123", "on", "null", "~", "1e3", "true", " a ", "a\nb\n", "é😀", "#", "- x", "a: b", "\t", "\0", "'"]

@@ -32,7 +32,7 @@ class ScriptedEndpoint:
     def answer(self, request: Asked) -> Answer | None:
         self.requests.append((request.path, request.headers, json.loads(request.body)))
         if self.gate is not None:
-            self.gate.wait(10)
+            self.gate.wait(60)
         status, headers, answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if status == 0:  # cut the line
             return None
@@ -206,7 +206,7 @@ def test_episodes_are_asked_for_at_once(endpoint: ScriptedEndpoint) -> None:
     async def both() -> list[dict[str, Any]]:
         acts: list[Callable[..., Any]] = [playing.begin(), playing.begin()]
         pending = asyncio.gather(*(act({"prompt": "?"}) for act in acts))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while len(endpoint.requests) < 2:
                 await asyncio.sleep(0.005)
         assert endpoint.gate is not None

@@ -5,16 +5,13 @@ from collections import Counter
 from typing import Any
 
 import pytest
+from mixed_parts import WORDS, math_part, words_part
 
-from openenv_tasksets.binding import RowPlace
 from openenv_tasksets.consent import Consent
 from openenv_tasksets.loaders.errors import SelectionError, StateRefused, TaskNotFound
 from openenv_tasksets.mixture import Mixture
 from openenv_tasksets.server.host import Host
 from openenv_tasksets.task_provider import TaskProvider
-
-MATH = [{"key": f"m{i}", "q": f"{i}+{i}?", "a": str(2 * i), "level": i % 3, "only": i} for i in range(40)]
-WORDS = [{"word": f"w{i}", "reversed": f"{i}w", "level": i % 3} for i in range(25)]
 
 
 class Quiz:
@@ -37,14 +34,12 @@ class Quiz:
 
 @pytest.fixture(scope="module")
 def math(make_taskset: Any) -> Any:
-    task = {"id": "key", "reset": {"prompt": "q", "answer": "a"}, "visible": ["prompt"], "public": ["level", "only"]}
-    return make_taskset({"train": MATH, "test": MATH[:5]}, task, id="math")
+    return math_part(make_taskset)
 
 
 @pytest.fixture(scope="module")
 def words(make_taskset: Any) -> Any:
-    task = {"reset": {"prompt": "word", "answer": "reversed"}, "visible": ["prompt"], "public": ["level"]}
-    return make_taskset({"train": WORDS}, task, id="words")
+    return words_part(make_taskset)
 
 
 @pytest.fixture(scope="module")
@@ -63,13 +58,6 @@ def test_its_tasks_are_those_of_the_parts_with_ids_of_their_own(mixture: Any, ma
         assert task.id == f"{part.environment.id}/{original.id}"
         assert (task.row, task.split) == (own, "train")
         assert (task.arguments(), task.public) == (original.arguments(), original.public)
-
-
-def test_ids_lead_back(mixture: Any) -> None:
-    assert all(mixture.index_of("train", task.id) == task.index for task in mixture["train"])
-    for unknown in ("m3", "math/m99", "other/m3", "math", ""):
-        with pytest.raises(TaskNotFound, match="it has 65 tasks, such as 'math/m0'"):
-            mixture.index_of("train", unknown)
 
 
 def test_each_block_of_its_stream_holds_the_parts_in_proportion(mixture: Any) -> None:
@@ -132,16 +120,6 @@ async def test_a_host_serves_it(mixture: Any) -> None:
     assert [spec["id"] for spec in specs] == ["math/m38", "math/m39", "words/train-0", "words/train-1"]
 
 
-def test_views_filter_on_what_is_public_in_all_parts(mixture: Any) -> None:
-    view = mixture["train"].where(level=1)
-    assert [task.id for task in view] == [task.id for task in mixture["train"] if task.public["level"] == 1]
-    assert view.shuffle(3)[0].public["level"] == 1
-    with pytest.raises(SelectionError, match="'only' is not public"):
-        mixture["train"].where(only=3)
-    with pytest.raises(SelectionError, match="narrow its parts"):
-        mixture.with_view(view)
-
-
 def test_narrowed_parts_and_mixtures_can_be_mixed(mixture: Any, math: Any, words: Any) -> None:
     narrow = math.with_view(math["train"].where(level=1))
     both = Mixture([(narrow, 2), (Mixture([words]), 1)])
@@ -150,29 +128,6 @@ def test_narrowed_parts_and_mixtures_can_be_mixed(mixture: Any, math: Any, words
     assert ids[-1] == "1/0/train-24"
     assert both.index_of("train", "1/0/train-24") == len(ids) - 1
     assert [task.row for task in both["train"]][:2] == [1, 4]
-
-
-def test_its_rows_can_be_read_and_found(mixture: Any) -> None:
-    split = mixture.split("train")
-    rows = split.read_many([64, 0, 41, 39])
-    assert [row.get("word") or row["key"] for row in rows] == ["w24", "m0", "w1", "m39"]
-    assert split.rows.location(41) == "part 'words', rows in memory, row 1"
-    assert split.rows.is_hot(41)
-    assert split.columns == ("key", "q", "a", "level", "only", "word", "reversed")
-    assert set(split.binding.columns) == {"key", "q", "a", "level", "only", "word", "reversed"}
-    assert split.rows[41] == rows[2]
-    assert list(split.rows.column("word"))[39:42] == [None, "w0", "w1"]
-    with pytest.raises(IndexError):
-        split.rows[65]
-    place = RowPlace("train", 41, split.rows.location)
-    assert split.binding.task_id(rows[2], place) == "words/train-1"
-    assert split.binding.public_values(rows[2], ["level"], place) == {"level": 1}
-    assert len(split.rows) == 65
-    assert split.rows.project([]) is split.rows
-    assert list(split.rows.block_starts) == [0, 40]
-    again = Mixture(mixture.parts).split("train")
-    assert split.rows.fingerprint == again.rows.fingerprint
-    assert split.identity != again.identity
 
 
 def test_it_comes_back_from_pickle(mixture: Any) -> None:

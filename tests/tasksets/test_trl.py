@@ -6,6 +6,7 @@ import pickle
 import statistics
 import subprocess
 import sys
+import time
 from collections import Counter
 
 import pytest
@@ -164,12 +165,12 @@ def test_the_factory_makes_new_ones_after_close_and_in_another_process(spec):
 
 
 def test_a_session_that_the_server_ended_between_two_updates_is_made_anew(taskset):
-    host = Host(taskset, find_environment(taskset.environment), settings=HostSettings(session_timeout=0.2))
+    host = Host(taskset, find_environment(taskset.environment), settings=HostSettings(session_timeout=1))
     with served(host) as url, TasksetSpec(url=url) as spec:
         environment = spec.environment_factory()
         environment.reset(seed=0)
         while host.active_sessions:
-            pass
+            time.sleep(0.01)
         environment.reset(seed=3)
         assert environment.position == 3
 

@@ -1,12 +1,10 @@
 """The audit catches what leaks and what is broken, names it, and passes what is in order."""
 
 import json
-import random
-from dataclasses import replace
 
 import planted_quiz
 import pytest
-from planted_quiz import ROWS, TASK, WORDS, Quiz, TellsAfterAStep
+from planted_quiz import TASK, WORDS, Quiz
 
 from openenv_tasksets.consent import Consent
 from openenv_tasksets.loaders.errors import ConsentNeeded
@@ -75,13 +73,6 @@ def test_the_same_audit_gives_the_same_report(audit_of):
     assert audit_of(planted_quiz.TellsAtReset).as_dict() == audit_of(planted_quiz.TellsAtReset).as_dict()
 
 
-def test_feedback_of_steps_may_be_allowed_and_is_then_said(audit_of):
-    report = audit_of(TellsAfterAStep, allow_feedback=True)
-    assert report.verdict == "passed"
-    (check,) = [each for each in report.checks if each.name == "non-interference"]
-    assert check.notes == ["what steps show was not compared: feedback was allowed"]
-
-
 def test_rows_that_hide_nothing_are_nothing_to_audit(audit_of):
     class Open(Quiz):
         def reset(self, prompt, answer="x", even=False):
@@ -102,72 +93,10 @@ def test_the_state_may_show_what_is_public_and_the_agent_may_not_see_it(audit_of
     assert "hidden 'answer' is public, too: trainers see it, agents do not" in report.checks[0].notes
 
 
-def test_what_only_equals_a_public_value_here_and_there_is_not_public(audit_of):
-    class TellsWhetherEven(Quiz):
-        @property
-        def state(self):
-            return planted_quiz.Progress(self.steps, self.even)
-
-    rows = {split: [{**row, "level": int(row["even"])} for row in some] for split, some in ROWS.items()}
-    report = audit_of(TellsWhetherEven, rows=rows, task={**TASK, "public": ["level"]})
-    assert ("non-interference", "state", "note differs where only hidden 'even' differs") in found(report)
-
-
-def test_what_is_drawn_from_a_hidden_seed_may_show_and_the_seed_itself_may_not(audit_of):
-    class Drawn(Quiz):
-        drawn = staticmethod(lambda seed: random.Random(seed).random())
-
-        def reset(self, prompt, answer, even, seed):
-            return replace(super().reset(prompt, answer, even), hint=self.drawn(seed))
-
-    class TellsTheSeed(Drawn):
-        drawn = staticmethod(lambda seed: seed)
-
-    rows = {split: [{**row, "number": 700_001 + n} for n, row in enumerate(some)] for split, some in ROWS.items()}
-    task = {**TASK, "reset": {**TASK["reset"], "seed": "number"}}
-    report = audit_of(Drawn, rows=rows, task=task)
-    assert (report.verdict, found(report)) == ("passed", [])
-    (check,) = [each for each in report.checks if each.name == "non-interference"]
-    assert "(answer, even)" in check.tested
-    assert check.notes == ["hidden 'seed' was left as it is: what an environment draws from it shows"]
-    report = audit_of(TellsTheSeed, rows=rows, task=task)
-    assert ("canaries", "reset", "hidden 'seed' is in it") in found(report)
-
-
-def test_where_no_canary_can_be_planted_it_is_said(audit_of):
-    class Even(Quiz):
-        def reset(self, prompt, even):
-            return super().reset(prompt, "an answer of its own", even)
-
-    report = audit_of(Even, task={"reset": {"prompt": "prompt", "even": "even"}, "visible": ["prompt"]})
-    assert report.verdict == "passed"
-    (check,) = [each for each in report.checks if each.name == "canaries"]
-    assert check.status == "not tested"
-    assert check.notes == ["no canary could be planted in even: it is of a type with few values, or none was taken"]
-
-
 def test_a_finding_is_one_also_where_nothing_is_hidden(audit_of):
     visible = {"id": "key", "reset": {name: name for name in ("prompt", "answer", "even")}}
     report = audit_of(planted_quiz.Random, task={**visible, "visible": ["prompt", "answer", "even"]})
     assert report.verdict == "failed"
-
-
-def test_a_task_in_two_splits_is_found(audit_of):
-    rows = {"train": ROWS["train"], "test": [*ROWS["test"], {**ROWS["train"][2], "key": "another id"}]}
-    report = audit_of(Quiz, rows=rows)
-    assert found(report) == [("duplicates", "", "the same task is in split 'train' and in split 'test'")]
-
-
-def test_a_hidden_value_that_cannot_be_varied_is_not_passed_over(audit_of):
-    class Picky(Quiz):
-        def reset(self, prompt, answer, even):
-            if answer not in WORDS or (answer, even) not in [(row["answer"], row["even"]) for row in ROWS["train"]]:
-                raise ValueError
-            return super().reset(prompt, answer, even)
-
-    report = audit_of(Picky, rows={"train": ROWS["train"][:1]})
-    assert report.verdict == "failed"
-    assert any("nothing is known of 'answer', 'even'" in message for _, _, message in found(report))
 
 
 def test_consent_is_asked_for_as_for_a_run(audit_of):
@@ -186,10 +115,3 @@ def test_an_environment_of_one_session_at_a_time_is_audited_but_for_isolation(au
     report = audit_of(Alone)
     assert report.verdict == "passed"
     assert [check.name for check in report.checks if check.status == "not tested"] == ["isolation"]
-
-
-def test_without_gold_actions_what_always_wins_is_found(audit_of):
-    task = {name: value for name, value in TASK.items() if name != "gold"}
-    report = audit_of(planted_quiz.TakesAnything, task=task)
-    assert ("rewards", "step", "an empty action earns the top reward 1 in every task") in found(report)
-    assert audit_of(Quiz, task=task).verdict == "passed"

@@ -2,6 +2,8 @@
 
 import threading
 
+from asking import eventually
+
 from openenv_tasksets.answer import Answer
 from openenv_tasksets.audit.served import served
 from openenv_tasksets.audit.wire import Wire
@@ -36,17 +38,16 @@ def test_a_session_waits_for_the_slot_of_the_one_before(make_taskset):
     taskset = make_taskset([{"prompt": "1+1?", "answer": "2"}], {"reset": {"prompt": "prompt", "answer": "answer"}})
     with served(Host(taskset, Answer, settings=HostSettings(max_sessions=1))) as url:
         wire = Wire(url)
-        opened, leave = threading.Event(), threading.Event()
+        opened = threading.Event()
 
         def hold():
             with wire.connect():
                 opened.set()
-                leave.wait(10)
+                assert eventually(lambda: "state, error" in [each.channel for each in wire.heard])
 
         holder = threading.Thread(target=hold)
         holder.start()
-        opened.wait(10)
-        threading.Timer(0.1, leave.set).start()
+        assert opened.wait(60)
         for _ in range(5):
             with wire.connect() as session:
                 assert session.ask("reset", {"index": 0}).json["data"]["observation"]["prompt"] == "1+1?"

@@ -69,6 +69,22 @@ def taskset(folder: Folder) -> Path:
     return root
 
 
+@pytest.fixture
+def edited(taskset: Path) -> Callable[..., Path]:
+    """``edited((old, new), ...)``: the taskset with its environment.yaml changed."""
+
+    def edit(*changes: tuple[str, str]) -> Path:
+        file = taskset / "environment.yaml"
+        text = file.read_text()
+        for old, new in changes:
+            assert old in text
+            text = text.replace(old, new)
+        file.write_text(text)
+        return taskset
+
+    return edit
+
+
 ENVIRONMENT = """\
 spec_version: hf-rl-env-0.1
 environments:

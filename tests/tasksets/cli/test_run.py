@@ -253,7 +253,7 @@ def url(taskset: Path) -> Iterator[str]:
     with process.stdout:
         yield process.stdout.readline().strip()
     process.terminate()
-    assert process.wait(20) == 0
+    assert process.wait(60) == 0
 
 
 def test_a_server_plays_the_same(tasksets: Any, taskset: Path, url: str) -> None:
@@ -333,7 +333,7 @@ def test_an_interrupted_run_keeps_what_is_finished_and_can_be_resumed(
     process = started(*run)
     wait_for(lambda: out.exists() and out.read_bytes().count(b"\n") >= 10)
     process.send_signal(signal.SIGINT)
-    told, errors = process.communicate(timeout=30)
+    told, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
     assert "Traceback" not in errors
     assert "success: reward >= 1;" in told

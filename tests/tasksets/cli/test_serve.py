@@ -147,12 +147,12 @@ def test_a_server_that_is_started_anew_goes_on_with_the_epoch(taskset):
 
 
 def test_connections_are_limited_as_the_options_say(taskset):
-    options = ["--max-connections-per-address", 2, "--header-seconds", 0.3, "--request-seconds", 0.2]
+    options = ["--max-connections-per-address", 2, "--header-seconds", 1, "--request-seconds", 1]
     with serving(taskset, *options) as (url, _):
         port = int(url.rpartition(":")[2])
         for sent, detail in (
-            (b"GET /health HTTP/1.1\r\n", "the request's headers did not come within 0.3 s"),
-            (b"POST /reset HTTP/1.1\r\ncontent-length: 9\r\n\r\n", "the request's body did not come within 0.2 s"),
+            (b"GET /health HTTP/1.1\r\n", "the request's headers did not come within 1 s"),
+            (b"POST /reset HTTP/1.1\r\ncontent-length: 9\r\n\r\n", "the request's body did not come within 1 s"),
         ):
             with socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT_S) as slow:
                 slow.sendall(sent)
@@ -180,7 +180,7 @@ def whole(connection):
 
 
 def test_with_a_queue_a_second_client_waits(taskset):
-    options = ["--max-sessions", 1, "--queue", 1, "--queue-seconds", 60, "--max-rate", 2, "--drain-seconds", 0]
+    options = ["--max-sessions", 1, "--queue", 1, "--queue-seconds", 60, "--max-rate", 0.01, "--drain-seconds", 0]
     with serving(taskset, *options, "--max-connections", 3) as (url, _):
         ws = f"{url.replace('http', 'ws')}/ws"
         with connect(ws) as first, connect(ws) as second:
@@ -191,11 +191,12 @@ def test_with_a_queue_a_second_client_waits(taskset):
                 assert json.loads(third.recv(timeout=TIMEOUT_S))["data"]["code"] == "CAPACITY_REACHED"
             first.close()
             assert json.loads(second.recv(timeout=TIMEOUT_S))["type"] == "state"
-            assert ask(second, "state")["type"] == "state"
             assert ask(second, "state")["data"]["code"] == "RATE_EXCEEDED"
 
 
-@pytest.mark.parametrize("blocking", ["inline", "thread", "pool", "process"])
+@pytest.mark.parametrize(
+    "blocking", [*(pytest.param(each, marks=pytest.mark.slow) for each in ("inline", "thread")), "pool", "process"]
+)
 def test_an_episode_is_played_wherever_the_operator_says(taskset, blocking):
     with (
         serving(taskset, "--split", "test", "--blocking", blocking) as (url, _),
