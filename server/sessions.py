@@ -92,7 +92,7 @@ class Sessions:
     @property
     def has_room(self) -> bool:
         """Whether one more would not have to wait for a slot."""
-        return not self.slots.full or self._spare() is not None
+        return not self.slots.full or self._spare_for_newcomer() is not None
 
     async def open(
         self, make: Callable[[], Awaitable[Session]], *, kept: bool = False, holder: Tell | None = None
@@ -109,7 +109,7 @@ class Sessions:
             ServerStopping: The server is stopping.
             EnvironmentFailed: The environment's constructor raised.
         """
-        while self.slots.full and (spare := self._spare()) is not None:
+        while self.slots.full and (spare := self._spare_for_newcomer()) is not None:
             await self.release(spare, _MADE_ROOM)
         if self.stopping:
             raise ServerStopping
@@ -198,15 +198,24 @@ class Sessions:
             session: A session of ``open``.
             why: What its connection is told, if it has one; None tells nothing.
         """
+        if self._take_away(session, why):
+            await self._end(session, why)
+
+    def _take_away(self, session: Session, why: str | None) -> bool:
+        """Whether a session was there, which from now on is to be found no more."""
         place = self._places.pop(session.id, None)
         if place is None:
-            return
+            return False
         self._unclaimed.pop(session.id, None)
         if place.leaving is not None:
             place.leaving.cancel()
         if why is not None and place.holder is not None:
             place.holder(f"this session is over: {why}")
         self.slots.freeing += 1
+        return True
+
+    async def _end(self, session: Session, why: str | None) -> None:
+        """End one that was taken away."""
         try:
             await (session.close() if why is None else session.close(f"this session is over: {why}"))
         finally:
@@ -258,6 +267,10 @@ class Sessions:
         sessions = (self._places[each].session for each in self._unclaimed)
         return next((each for each in sessions if not each.busy and each.used_at <= before), None)
 
+    def _spare_for_newcomer(self) -> Session | None:
+        """One that makes room at once: not where others stand in line before the newcomer, who can join them."""
+        return self._spare() if self.slots.line_full or not self.slots.waiting else None
+
     def _spare_later(self) -> None:
         """While somebody stands in line, see whether a session is to spare by now."""
         if self._sparing is None:
@@ -269,8 +282,8 @@ class Sessions:
             spare = self._spare(COME_BACK_S)
             if spare is None:
                 break
-            del self._unclaimed[spare.id]
-            self.run(self.release(spare, _MADE_ROOM))
+            self._take_away(spare, _MADE_ROOM)
+            self.run(self._end(spare, _MADE_ROOM))
         if self.slots.waiting:
             self._spare_later()
 

@@ -56,6 +56,11 @@ class Slots:
         """Whether whoever comes now has to wait, or is refused."""
         return self.taken >= self.limit
 
+    @property
+    def line_full(self) -> bool:
+        """Whether whoever would have to wait is refused."""
+        return len(self._line) >= self._line_limit + self.freeing
+
     async def take(self) -> None:
         """Take a slot, waiting in line where there is none; one that is cancelled leaves the line.
 
@@ -66,7 +71,7 @@ class Slots:
         if not self.full:
             self.taken += 1
             return
-        if len(self._line) >= self._line_limit + self.freeing:
+        if self.line_full:
             raise self._refusal()
         loop = asyncio.get_running_loop()
         turn = loop.create_future()

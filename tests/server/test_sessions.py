@@ -145,6 +145,43 @@ async def test_whoever_stands_in_line_gets_the_slot_of_a_kept_session_that_nobod
     await sessions.close()
 
 
+async def test_whoever_comes_behind_others_in_line_takes_no_session_away_that_they_wait_a_while_for(make, clock):
+    sessions = Sessions(Slots(1, line_limit=2, line_seconds=60), clock=clock)
+    busy = await sessions.open(partial(make, Slow), kept=True)
+    await busy.reset({})
+    stepping = asyncio.create_task(busy.step({"seconds": 30}))
+    await until(lambda: busy.busy)
+    waiting = [asyncio.create_task(sessions.open(make))]
+    await until(lambda: sessions.slots.waiting == 1)
+    busy._runtime._environment.let_go.set()
+    await stepping
+    assert not sessions.has_room
+    waiting.append(asyncio.create_task(sessions.open(make)))
+    await until(lambda: sessions.slots.waiting == 2)
+    assert sessions.find(busy.id) is busy
+    await sessions.close()
+    told = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(each) for each in told] == [ServerStopping] * 2
+
+
+async def test_where_the_line_is_full_a_kept_session_makes_room_at_once(make, clock):
+    sessions = Sessions(Slots(1, line_limit=1, line_seconds=60), clock=clock)
+    busy = await sessions.open(partial(make, Slow), kept=True)
+    await busy.reset({})
+    stepping = asyncio.create_task(busy.step({"seconds": 30}))
+    await until(lambda: busy.busy)
+    first = asyncio.create_task(sessions.open(make))
+    await until(lambda: sessions.slots.waiting == 1)
+    busy._runtime._environment.let_go.set()
+    await stepping
+    second = asyncio.create_task(sessions.open(make))
+    await sessions.release(await first)
+    assert await second
+    with pytest.raises(SessionEnded):
+        sessions.find(busy.id)
+    await sessions.close()
+
+
 async def test_one_with_a_connection_makes_no_room(make):
     sessions = Sessions(Slots(1))
     await sessions.open(make)
