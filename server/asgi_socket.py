@@ -8,6 +8,9 @@ from starlette.types import Message, Receive, Scope, Send
 from openenv_tasksets.server.conversation import NORMAL
 from openenv_tasksets.server.gate import select_subprotocol
 
+GONE = (OSError, RuntimeError)
+"""What ``send`` raises where the client is gone; the second, uvicorn where it has closed the connection itself."""
+
 
 class SocketClosed(Exception):
     """The client is gone."""
@@ -22,7 +25,7 @@ class AsgiSocket:
 
     Attributes:
         receive: As given.
-        send: As given. It raises OSError where the client is gone, which is what is received next.
+        send: As given. It raises one of ``GONE`` where the client is gone, which is what is received next.
         open: Whether it is accepted and was not closed from this side.
     """
 
@@ -48,7 +51,7 @@ class AsgiSocket:
         subprotocol = select_subprotocol(scope["subprotocols"])
         try:
             await self.send({"type": "websocket.accept", "subprotocol": subprotocol, "headers": list(headers)})
-        except OSError as exc:
+        except GONE as exc:
             raise SocketClosed from exc
         self.open = True
 
@@ -57,7 +60,7 @@ class AsgiSocket:
         if frame is None:
             await self.close(NORMAL)
         elif self.open:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(*GONE):
                 await self.send({"type": "websocket.send", "text": frame.decode()})
         return self.open
 
@@ -70,7 +73,7 @@ class AsgiSocket:
         """Begin the closing handshake; a second call does nothing."""
         if self.open:
             self.open = False
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(*GONE):
                 await self.send({"type": "websocket.close", "code": code})
 
 

@@ -7,7 +7,7 @@ import asyncio
 
 from starlette.types import Message, Receive, Scope, Send
 
-from openenv_tasksets.server.asgi_socket import AsgiSocket, SocketClosed, broke, frame_of
+from openenv_tasksets.server.asgi_socket import GONE, AsgiSocket, SocketClosed, broke, frame_of
 from openenv_tasksets.server.conversation import Channel, Refused, answer, answer_at_once, begin, wanted_session
 from openenv_tasksets.server.eager import run_eagerly
 from openenv_tasksets.server.http_episode import SESSION_HEADER
@@ -124,7 +124,7 @@ async def _answer_in_turn(connection: _Connection, session: InlineSession) -> bo
             return False
         try:  # noqa: SIM105 - which costs as much again as all else here
             await send({"type": "websocket.send", "text": told.decode()})
-        except OSError:  # the client is gone, which is what is received next
+        except GONE:  # which is what is received next
             pass
         del message, text, reply, told  # nothing of them is kept while there is nothing to do
         message = await receive()

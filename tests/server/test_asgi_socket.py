@@ -15,15 +15,15 @@ class Server:
     def __init__(self, *messages):
         self.messages = list(messages)
         self.sent = []
-        self.reachable = True
+        self.gone = None
         self.socket = AsgiSocket(self.receive, self.send)
 
     async def receive(self):
         return self.messages.pop(0)
 
     async def send(self, message):
-        if not self.reachable:
-            raise OSError
+        if self.gone is not None:
+            raise self.gone
         self.sent.append(message)
 
 
@@ -43,10 +43,10 @@ async def test_a_connection_is_accepted_with_the_headers_given_and_never_with_a_
     assert server.socket.open
 
 
-@pytest.mark.parametrize(("first", "reachable"), [(GONE, True), (CONNECT, False)])
-async def test_a_client_that_is_gone_before_it_is_accepted_is_no_error_of_the_server(first, reachable):
+@pytest.mark.parametrize(("first", "gone"), [(GONE, None), (CONNECT, OSError()), (CONNECT, RuntimeError())])
+async def test_a_client_that_is_gone_before_it_is_accepted_is_no_error_of_the_server(first, gone):
     server = Server(first)
-    server.reachable = reachable
+    server.gone = gone
     with pytest.raises(SocketClosed):
         await server.socket.accept({"subprotocols": []})
     assert (server.sent, server.socket.open) == ([], False)
@@ -69,8 +69,9 @@ async def test_an_end_says_why_first(server):
     assert server.sent == [{"type": "websocket.send", "text": "{}"}, {"type": "websocket.close", "code": 1013}]
 
 
-async def test_whom_no_frame_reaches_is_gone_once_that_is_received(server):
-    server.reachable = False
+@pytest.mark.parametrize("gone", [OSError(), RuntimeError("after sending 'websocket.close'")])
+async def test_whom_no_frame_reaches_is_gone_once_that_is_received(server, gone):
+    server.gone = gone
     assert await server.socket.answer(b"{}")
     await server.socket.end(b"{}", 1001)
     assert not server.socket.open
