@@ -28,7 +28,7 @@ from openenv_tasksets.server.handshake import refusal
 from openenv_tasksets.server.host import Host
 from openenv_tasksets.server.http_episode import SESSION_HEADER
 from openenv_tasksets.server.inline_session import InlineSession
-from openenv_tasksets.server.message_protocol import MessageProtocol
+from openenv_tasksets.server.message_protocol import KEEPALIVE_FAILED, MessageProtocol
 from openenv_tasksets.server.outcome import Outcome
 from openenv_tasksets.server.pooled_environment import PooledCall
 from openenv_tasksets.server.pooled_session import Awaited, PooledSession
@@ -142,7 +142,8 @@ class EpisodeProtocol(MessageProtocol):
         if channel.visits:
             return
         host = channel.host
-        broke = self._library.close_rcvd is None and self._library.close_sent is None
+        sent = self._library.close_sent
+        broke = self._library.close_rcvd is None and (sent is None or sent.code == KEEPALIVE_FAILED)
         if self._answering is not None and not host.sessions.outlives(session, broke=broke):
             if isinstance(self._answering, PooledCall):
                 cast("PooledSession", session).abandon(self._answering)
@@ -259,7 +260,7 @@ class EpisodeProtocol(MessageProtocol):
         self._pace()
 
     def _is_full(self) -> bool:
-        return self._answering is not None and len(self._waiting) >= MOST_AHEAD
+        return len(self._waiting) >= MOST_AHEAD and (self._answering is not None or self._session is None)
 
 
 def protocol_for(hosts: Mapping[str, Host], gate: Gate) -> type[EpisodeProtocol]:

@@ -380,8 +380,13 @@ def test_a_message_may_be_nested_so_deep_and_no_deeper(serve_limited, depth):
         assert 400 <= answer.status_code < 500
 
 
+def http_connections():
+    return [each for each in gc.get_objects() if type(each).__name__ == "LimitedHttp"]
+
+
 def test_of_a_connection_that_became_a_websocket_nothing_of_http_is_left(serve_limited):
     gc.collect()
+    before = http_connections()
     gc.disable()
     try:
         with serve_limited() as url, ExitStack() as stack:
@@ -389,6 +394,6 @@ def test_of_a_connection_that_became_a_websocket_nothing_of_http_is_left(serve_l
                 websocket = stack.enter_context(connect(url.replace("http", "ws") + "/ws"))
                 websocket.send('{"type":"state"}')
                 websocket.recv(timeout=30)
-            assert not [each for each in gc.get_objects() if type(each).__name__ == "LimitedHttp"]
+            assert not [each for each in http_connections() if each not in before]
     finally:
         gc.enable()

@@ -1,9 +1,11 @@
 """Sessions on a WebSocket, spoken to byte by byte: the handshake, the order of answers, clients that send or wait."""
 
 import json
+import re
 import time
 
 import pytest
+from asking import ask, taken_up
 from raw_websocket import CLOSE, MIB, PING, PONG, RESET, TEXT, Echo, Raw, frame, padded
 
 from openenv_tasksets.server.app import create_app
@@ -123,3 +125,17 @@ def test_a_client_that_is_gone_without_a_sign_is_noticed_during_its_step(hosts, 
         silent.send(TEXT, b'{"type":"step","data":{"seconds":6}}')
         while (seen := silent.frame()) is not None:
             assert seen[0] in (PING, CLOSE)
+
+
+def test_a_session_whose_client_is_gone_without_a_sign_may_be_taken_up_again(make_taskset, serve, transport):
+    taskset = make_taskset([{"question": "q0"}], {"reset": {"question": "question"}}, id="quiz")
+    app = create_app([Host(taskset, Slow, settings=HostSettings(grace_seconds=60))])
+    with serve(app, transport, ws_ping_interval=0.5, ws_ping_timeout=2) as url, Raw(url, "/ws") as silent:
+        silent.send(TEXT, RESET)
+        while silent.frame()[0] == PING:
+            silent.send(PONG, b"")
+        while silent.frame() is not None:
+            pass
+        (session_id,) = re.findall(r"x-session-id: (\w+)", silent.head.lower())
+        with taken_up(url, session_id) as websocket:
+            assert ask(websocket, "step", {"answer": "abc"})["data"]["observation"]["size"] == 3

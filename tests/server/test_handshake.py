@@ -7,6 +7,7 @@ from websockets.uri import parse_uri
 
 from openenv_tasksets.server.access import AccessDenied, Unauthenticated
 from openenv_tasksets.server.conversation import HARD_LIMIT_BYTES
+from openenv_tasksets.server.counts import Counts
 from openenv_tasksets.server.handshake import refusal, server_protocol
 
 
@@ -42,7 +43,7 @@ def test_what_is_beyond_the_hard_limit_is_not_read():
     ("error", "status", "challenge"), [(Unauthenticated("who?"), 401, "Bearer"), (AccessDenied("not you"), 403, None)]
 )
 def test_who_may_not_come_in_is_told_why(error, status, challenge):
-    client, _ = shaken(None, lambda server, _request: refusal(server, error))
+    client, _ = shaken(None, lambda server, _request: refusal(server, error, Counts("quiz")))
     assert isinstance(client.handshake_exc, InvalidStatus)
     response = client.handshake_exc.response
     assert (response.status_code, response.headers.get("WWW-Authenticate")) == (status, challenge)

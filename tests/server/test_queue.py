@@ -3,6 +3,7 @@
 import json
 import socket
 import threading
+import time
 from contextlib import ExitStack
 
 import pytest
@@ -110,6 +111,20 @@ def test_a_client_that_leaves_the_line_gives_its_place_up(make_host, serve, tran
             assert eventually(lambda: host.sessions.slots.waiting == 0)
             assert ask(first, "reset", {})["type"] == "observation"
         assert eventually(lambda: host.active_sessions == 0)
+
+
+@pytest.mark.slow
+def test_a_client_in_line_is_not_given_up_while_no_more_of_its_frames_are_read(make_host, serve):
+    host = make_host(max_sessions=1, queue=1, queue_seconds=60)
+    with serve(create_app([host]), "fast", ws_ping_interval=0.5, ws_ping_timeout=2) as url:
+        ws = url.replace("http", "ws") + "/ws"
+        with connect(ws) as first, connect(ws) as second:
+            assert eventually(lambda: host.sessions.slots.waiting == 1)
+            for _ in range(20):
+                second.send('{"type":"state"}')
+            time.sleep(6)
+            first.close()
+            assert [receive(second)["type"] for _ in range(20)] == ["state"] * 20
 
 
 def test_waiting_too_long_is_told_like_a_full_line(make_host, serve, transport):
