@@ -8,6 +8,7 @@ integer as a float. Like there, ``NaN`` and ``Infinity`` are numbers: JSON has n
 import gzip
 import io
 import json
+import math
 import zlib
 from array import array
 from bisect import bisect_right
@@ -217,8 +218,30 @@ def _decode(text: bytes) -> dict[str, Any]:
 
 
 def _not_finite(text: bytes) -> Any:
-    """JSON in which numbers may be NaN or infinite, as Python reads it; None where it is something else."""
-    if any(word in text for word in _NOT_FINITE):
-        with suppress(ValueError, RecursionError):
-            return json.loads(text)
+    """JSON with NaN or infinity among its numbers, as Python reads it; None where it is something else."""
+    if not any(word in text for word in _NOT_FINITE):
+        return None
+    words: list[str] = []
+
+    def number(word: str) -> float:
+        words.append(word)
+        return float(word)
+
+    with suppress(ValueError, RecursionError):
+        found = json.loads(text.decode(), parse_constant=number, parse_float=_finite)
+        # Python also reads halves of characters, which nobody can write again.
+        msgspec.json.encode(found)
+        return found if words else None
     return None
+
+
+def _finite(digits: str) -> float:
+    """A number.
+
+    Raises:
+        ValueError: It is too large for one.
+    """
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError(f"{digits} is out of range")
+    return number

@@ -27,6 +27,8 @@ _PIECE_BYTES = 4 << 20
 _MOST_BYTES = 32 << 20
 _BUFFER_BYTES = 256 << 10
 _FAR_BUFFER_BYTES = 64 << 10
+# No pages have more in their own heads, in a row group so small that it matters.
+_PAGE_HEADS_BYTES = 4 << 10
 # Packing a piece costs as much as about a hundred rows.
 _READS_UNPACKED = 2
 # A date in the year 20000, say; or text that is none.
@@ -237,6 +239,11 @@ def _longest(chunk: "pq.ColumnChunkMetaData") -> int:
         return 0
     compressed: int = chunk.data_page_offset - chunk.dictionary_page_offset
     expanded: int = compressed * chunk.total_uncompressed_size // max(1, chunk.total_compressed_size)
+    numbers = chunk.total_compressed_size - compressed - _PAGE_HEADS_BYTES
+    if 2 * numbers >= statistics.num_values:
+        # Some writers leave out all bounds. Where a row's number in the dictionary takes half a byte or more, many
+        # values are in use, and the dictionary is long for that alone.
+        expanded //= 8
     return max(0, expanded)
 
 

@@ -3,6 +3,7 @@
 import errno
 import os
 import secrets
+import time
 import zlib
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -18,6 +19,9 @@ from openenv_tasksets.loaders.store import ENTRY, INDEX, MAGIC, MOST_BLOCK_BYTES
 
 # As ``ENTRY``.
 _ENTRY = np.dtype([("end", "=u4"), ("checksum", "=u4")])
+
+# Far longer than any writer takes for a piece of a row group.
+_LEFT_S = 600.0
 
 Lock = Callable[[int], None]
 
@@ -144,11 +148,18 @@ def _entries(piece: Piece, at: int, checksum: int) -> tuple[bytes, int]:
 
 
 def _remove_begun(folder: Path) -> None:
-    """Remove what those left that were killed before a row group was whole: nobody ever reads or goes on with it."""
+    """Remove what those left that were killed before a row group was whole: nobody ever reads or goes on with it.
+
+    A writer without a lock may still be at it in another process, and then it was written to a moment ago.
+    """
     for index in folder.glob(f"*{INDEX}"):
-        if index.stat().st_size < RECORD.size:
-            for path in (index.with_suffix(ROWS), index):
-                path.unlink(missing_ok=True)
+        rows = index.with_suffix(ROWS)
+        with suppress(FileNotFoundError):  # its writer has ended, and removed it
+            status = index.stat()
+            written_s = max(status.st_mtime, rows.stat().st_mtime if rows.exists() else 0)
+            if status.st_size < RECORD.size and time.time() - written_s > _LEFT_S:
+                for path in (rows, index):
+                    path.unlink(missing_ok=True)
 
 
 def _open(path: Path, flags: int) -> int:

@@ -63,15 +63,27 @@ def _by_columns(part: Sequence[dict[str, Any]], name: str) -> datasets.Dataset:
 
 
 def _joined(tables: Sequence[pa.Table], name: str) -> pa.Table:
-    try:
-        return pa.concat_tables(tables, promote_options="permissive")
-    except pa.ArrowException as exc:
-        for argument in tables[0].column_names:
-            try:
-                pa.concat_tables([table.select([argument]) for table in tables], promote_options="permissive")
-            except (pa.ArrowException, KeyError):
-                raise _no_one_type(name, argument) from exc
-        raise
+    columns = {}
+    for argument in dict.fromkeys(argument for table in tables for argument in table.column_names):
+        try:
+            columns[argument] = _joined_column(tables, argument)
+        except pa.ArrowException:
+            # Its message quotes a value, too.
+            raise _no_one_type(name, argument) from None
+    return pa.table(columns)
+
+
+def _joined_column(tables: Sequence[pa.Table], argument: str) -> pa.ChunkedArray:
+    """One argument of all parts; those without it are null.
+
+    Raises:
+        ArrowException: The parts are of types that do not go together.
+    """
+    parts = [table[argument] if argument in table.column_names else pa.nulls(len(table)) for table in tables]
+    if any(part.type == pa.uint64() for part in parts):
+        # Of unsigned and signed integers Arrow makes signed ones, which the large ones are not.
+        parts = [part.cast(pa.uint64()) if part.type == pa.int64() else part for part in parts]
+    return pa.concat_tables([pa.table({argument: part}) for part in parts], promote_options="permissive")[argument]
 
 
 def _no_one_type(name: str, argument: str) -> SourceError:

@@ -100,6 +100,36 @@ def test_a_long_text_that_all_rows_share_is_not_decoded_for_thousands_of_them(tm
     assert int(run.stdout) < 300 << 20
 
 
+def group_of_shared(root, texts, numbers):
+    """A row group whose footer says how many texts are null, and nothing of how long they are."""
+    column = pa.DictionaryArray.from_arrays(pa.array(numbers, pa.int32()), pa.array(texts))
+    pq.write_table(pa.table({"text": column}), root / "0.parquet", store_schema=False)
+    [group] = opened(root).groups
+    statistics = group.metadata.row_group(0).column(0).statistics
+    assert (statistics.null_count, statistics.has_min_max) == (0, False)
+    return group
+
+
+@pytest.mark.parametrize("clustered", [False, True])
+def test_a_dictionary_of_many_short_texts_is_not_taken_for_a_long_one(tmp_path, clustered):
+    # One is too long for a footer; then none is in it.
+    texts = [f"word{n:07}" for n in range(65_000)] + ["z" * 5000]
+    numbers = [n * 7919 % len(texts) for n in range(300_000)]
+    group = group_of_shared(tmp_path, texts, sorted(numbers) if clustered else numbers)
+
+    assert group.metadata.row_group(0).column(0).total_uncompressed_size > 1_000_000
+    assert group.piece_rows >= 256
+
+
+@pytest.mark.parametrize("length", [600_000, 4_000_000])
+@pytest.mark.parametrize("others", [0, 50])
+def test_a_long_text_that_many_share_makes_pieces_small(tmp_path, length, others):
+    texts = ["long " * (length // 5), *(f"short {n}" for n in range(others))]
+    group = group_of_shared(tmp_path, texts, [n * n * 31 % len(texts) for n in range(4200)])
+
+    assert 1 <= group.piece_rows * length <= 64 << 20
+
+
 def test_only_the_columns_asked_for_count_and_are_read(root):
     group = opened(root, ["n"]).groups[0]
 

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pyarrow as pa
@@ -156,11 +157,13 @@ for group in range(3):
 """
 
 
-def test_what_was_begun_and_killed_is_removed_by_the_next_writer_and_what_is_whole_stays(rows, folder):
+def test_what_was_begun_and_killed_is_removed_by_a_later_writer_and_what_is_whole_stays(rows, folder):
     """However often a builder is killed, the disk does not fill up with parts that nobody can read."""
     for whole in (0, 1, 0, 0):
         assert subprocess.run([sys.executable, "-c", KILLED, folder, str(whole)]).returncode == -signal.SIGKILL
         assert list(folder.glob(f"*{ROWS}"))
+        for path in folder.glob("*.*"):
+            os.utime(path, (0, 0))
     with StoreWriter(RowStore(folder, SIZES)) as writer, StoreWriter(RowStore(folder, SIZES), lock=None) as beside:
         writer.write(1, pieces(rows, 1))
         beside.write(2, pieces(rows, 2))
@@ -168,3 +171,18 @@ def test_what_was_begun_and_killed_is_removed_by_the_next_writer_and_what_is_who
     assert len(list(folder.glob(f"*{ROWS}"))) == len(list(folder.glob(f"*{INDEX}"))) == 3
     other = RowStore(folder, SIZES)
     assert [written(other, rows, group) for group in range(3)] == [expected(rows, group) for group in range(3)]
+
+
+@pytest.mark.parametrize("age_s", [0, 3600])
+def test_what_a_writer_without_the_lock_has_begun_is_not_removed_by_the_next_with_it(rows, folder, age_s):
+    """The one that holds the lock may end before those that write beside it, however long ago these began."""
+    store = RowStore(folder, SIZES)
+    with StoreWriter(store, lock=None) as beside:
+        for index in folder.glob(f"*{INDEX}"):
+            os.utime(index, (time.time() - age_s,) * 2)
+        with StoreWriter(RowStore(folder, SIZES)) as writer:
+            writer.write(0, pieces(rows, 0))
+        beside.write(1, pieces(rows, 1))
+
+    other = RowStore(folder, SIZES)
+    assert [written(other, rows, group) for group in range(2)] == [expected(rows, group) for group in range(2)]

@@ -12,7 +12,6 @@ from openenv_tasksets.loaders.errors import SelectionError
 from openenv_tasksets.taskset import Taskset
 from openenv_tasksets.view import TaskView
 
-ROWS = [{"q": f"q{i}", "level": i % 3, "topic": "ab"[i % 2]} for i in range(10)]
 TASK = {"reset": {"prompt": "q"}, "visible": ["prompt"], "public": ["level", "topic"]}
 DECLARATION = Declaration.from_dict(
     {
