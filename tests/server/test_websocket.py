@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import json
 import socket
 import threading
@@ -350,58 +349,3 @@ def test_a_client_that_goes_while_its_environment_is_made_frees_its_slot_at_once
                 assert eventually(lambda: host.active_sessions == 0)
         let_go.set()
         assert eventually(lambda: host.active_sessions == 0 and SlowToMake.closed == closed + 1)
-
-
-class Quick(Quiz):
-    blocking = False
-
-
-SCOPE = {"type": "websocket", "path": "/ws", "query_string": b"", "headers": [], "subprotocols": []}
-
-
-@pytest.mark.parametrize("gone", [OSError(), RuntimeError("after sending 'websocket.close'")])
-def test_an_answer_to_a_client_that_is_gone_is_no_error_of_the_server(make_taskset, gone):
-    host = Host(make_taskset(ROWS, TASK), Quick)
-    messages = [
-        {"type": "websocket.connect"},
-        {"type": "websocket.receive", "text": '{"type":"reset","data":{"index":3}}'},
-        {"type": "websocket.disconnect", "code": 1006},
-    ]
-
-    async def receive():
-        return messages.pop(0)
-
-    async def send(message):
-        if message["type"] != "websocket.accept":
-            raise gone
-
-    asyncio.run(create_app([host])(SCOPE, receive, send))
-    assert (messages, host.active_sessions) == ([], 0)
-
-
-def test_of_what_opened_a_connection_nothing_is_kept_while_it_is_idle(make_taskset):
-    """Its memory is a thousandfold in a server of a thousand sessions."""
-    app = create_app([Host(make_taskset(ROWS, TASK), Quick)])
-
-    async def opened():
-        received, sent = asyncio.Queue(), asyncio.Queue()
-        handler = asyncio.create_task(app(SCOPE, received.get, sent.put))
-        received.put_nowait({"type": "websocket.connect"})
-        assert (await sent.get())["type"] == "websocket.accept"
-        received.put_nowait({"type": "websocket.receive", "text": '{"type":"reset","data":{"index":3}}'})
-        assert "q3" in (await sent.get())["text"]
-        return handler, received
-
-    async def count():
-        opening = [await opened() for _ in range(20)]
-        await asyncio.sleep(0)
-        gc.collect()
-        loop = asyncio.get_running_loop()
-        kept = sum(isinstance(each, asyncio.Task) and each.get_loop() is loop for each in gc.get_objects())
-        for handler, received in opening:
-            received.put_nowait({"type": "websocket.disconnect", "code": 1006})
-            await handler
-        return kept
-
-    # The handlers, and this.
-    assert asyncio.run(count()) == 20 + 1
