@@ -16,7 +16,6 @@ from openenv_tasksets.server.pooled_environment import PooledCall, PooledEnviron
 from openenv_tasksets.server.turnstile import WAKING
 
 PATIENCE_SECONDS = 0.0015
-"""For how long a call may keep those behind it in the line."""
 LOOK_SECONDS = 0.001
 """How often it is looked for one that does."""
 CAUTION = 8
@@ -64,9 +63,13 @@ class Pool:
     """The threads of one event loop. There are never more than there are environments with a call at once.
 
     Without a lock: whoever adds something looks afterwards whether the other is there, so that nobody is left waiting.
+
+    Args:
+        patience_seconds: For how long a call may keep those behind it in the line, > 0.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, patience_seconds: float = PATIENCE_SECONDS) -> None:
+        self._patience_seconds = patience_seconds
         self._line: deque[PooledCall] = deque()
         self._apart: deque[PooledCall] = deque()
         self._done: deque[PooledCall] = deque()
@@ -104,7 +107,7 @@ class Pool:
         if self._done and not self._told:
             self._settle(loop)
         lead, began = self._lead, self._lead.began
-        kept = began is not None and time.perf_counter() - began > PATIENCE_SECONDS
+        kept = began is not None and time.perf_counter() - began > self._patience_seconds
         if self._line:
             if kept:
                 lead = self._take_over(lead)
@@ -251,7 +254,7 @@ class Pool:
             except IndexError:
                 return
             began = time.perf_counter()
-            lasted = self._make(call, began) - began > PATIENCE_SECONDS
+            lasted = self._make(call, began) - began > self._patience_seconds
             environment = call.environment
             environment.caution = CAUTION if lasted else max(0, environment.caution - 1)
             self._tell(environment.loop)

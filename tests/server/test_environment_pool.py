@@ -21,19 +21,15 @@ def make():
     return lambda: PooledEnvironment(pool)
 
 
-async def test_the_calls_of_a_turn_are_made_in_order_by_one_daemon_thread(make):
-    order = []
+async def test_the_calls_of_a_turn_are_made_in_order_by_one_daemon_thread():
+    pool, order = Pool(patience_seconds=60), []
 
     def note(number):
         order.append(number)
         return threading.current_thread()
 
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(60)  # no thread is taken for one that is kept
-    try:
-        ran = await asyncio.gather(*(make().call(lambda number=number: note(number)) for number in range(200)))
-    finally:
-        sys.setswitchinterval(interval)
+    calls = (PooledEnvironment(pool).call(lambda number=number: note(number)) for number in range(200))
+    ran = await asyncio.gather(*calls)
     assert order == list(range(200))
     assert len(set(ran)) == 1
     assert ran[0].daemon

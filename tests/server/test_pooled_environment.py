@@ -13,8 +13,8 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 def make():
-    """Environments of a pool of their own."""
-    pool = Pool()
+    """Environments of a pool of their own, in which no call is ever taken for one that keeps the others."""
+    pool = Pool(patience_seconds=60)
     return lambda: PooledEnvironment(pool)
 
 
