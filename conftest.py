@@ -1,7 +1,6 @@
 """Runs the Python examples of the README and the documents, and sets up hypothesis and how pytest works."""
 
 import gc
-import os
 from collections.abc import Generator
 
 import pytest
@@ -16,13 +15,6 @@ pytest_collect_file = Sybil(
 # How long an example takes depends on what else the machine does.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
-    """Half as many again as there are processors: a third of a test's time is waiting, for a process or a time-out."""
-    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return processors + processors // 2
 
 
 @pytest.hookimpl(wrapper=True)

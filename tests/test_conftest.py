@@ -2,8 +2,6 @@
 
 import os
 import socket
-import subprocess
-import sys
 
 import pytest
 
@@ -24,10 +22,3 @@ def test_caches_are_the_tests_own():
 
     assert os.environ["HF_HOME"] == HF_HOME
     assert "openenv-tasksets-tests-" in HF_HOME
-
-
-def test_tests_also_run_without_xdist(request):
-    command = [sys.executable, "-m", "pytest", "-p", "no:xdist", "--collect-only", "-q", __file__]
-    run = subprocess.run(command, cwd=request.config.rootpath, capture_output=True, text=True)
-
-    assert run.returncode == 0, run.stdout + run.stderr
