@@ -9,7 +9,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 # Files in their order, not those with the most tests first: the few long tests would be alone at the end.
-TESTS := $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+TESTS := $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder -n
+# Half as many again as there are processors, since a third of a test's time is waiting. CI takes no more than there are.
+WORKERS = $(shell $(BIN)/python -c 'import os; print((os.cpu_count() or 1) * 3 // 2)')
 # Every test that talks to the Hub of the tests, but for those that need OpenEnv or TRL too.
 HUB_TESTS = tests/support_tests $(filter-out tests/tasksets/test_auto_env.py tests/tasksets/test_export.py tests/tasksets/test_trl.py, \
 	$(shell grep -rlE 'loopback_hub|words_hub|def .*\<hub\>' tests/loaders tests/tasksets --include='test_*.py'))
@@ -23,10 +25,10 @@ demo: $(VENV)/.demo
 	$(BIN)/python -m tasksets_examples.demo
 
 test: $(VENV)/.dev
-	$(TESTS) -m "not slow"
+	$(TESTS) $(WORKERS) -m "not slow"
 
 test-slow: $(VENV)/.dev
-	$(TESTS) -m slow
+	$(TESTS) auto -m slow
 
 test-hub1: $(VENV)-hub1/.made
 	$(VENV)-hub1/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "not slow" $(HUB_TESTS)
@@ -38,7 +40,7 @@ test-real: $(VENV)-real/.made
 	$(VENV)-real/bin/python -m pytest tests/real_environments
 
 check: lint types
-	$(TESTS) -m "not slow" --cov --cov-report=term:skip-covered
+	$(TESTS) auto -m "not slow" --cov --cov-report=term:skip-covered
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
@@ -89,7 +91,7 @@ soak: $(VENV)/.dev
 
 # Ends with the number of cases of each test, a hundred thousand all together.
 fuzz: $(VENV)/.dev
-	$(TESTS) -m slow --hypothesis-profile=fuzz --hypothesis-show-statistics tests/server/test_fuzz_*.py
+	$(TESTS) auto -m slow --hypothesis-profile=fuzz --hypothesis-show-statistics tests/server/test_fuzz_*.py
 
 bench-sessions: $(VENV)/.dev
 	$(BIN)/python benchmarks/sessions.py
