@@ -76,9 +76,9 @@ def _read(file: ByteSource) -> Footer:
         raise SourceError(f"{file.name}: its Parquet footer is broken: {exc}") from exc
     try:
         schema = metadata.schema.to_arrow_schema()
+        names = schema.names
     except BROKEN as exc:
         raise SourceError(f"{file.name}: its columns cannot be read: {exc}") from exc
-    names = schema.names
     if len(set(names)) < len(names):
         raise SourceError(f"{file.name}: column {min(n for n in names if names.count(n) > 1)!r} is there twice")
     return Footer(file, metadata, schema)

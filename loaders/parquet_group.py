@@ -11,7 +11,7 @@ from openenv_tasksets.loaders.errors import SourceError
 from openenv_tasksets.loaders.files import ByteSource
 from openenv_tasksets.loaders.packed_rows import content
 from openenv_tasksets.loaders.parquet_footer import BROKEN
-from openenv_tasksets.loaders.parquet_reader import open_reader
+from openenv_tasksets.loaders.parquet_reader import check_chunks, open_reader, statistics_of
 from openenv_tasksets.loaders.ranges import Ranges
 from openenv_tasksets.loaders.row_form import RowForm
 from openenv_tasksets.loaders.row_unpack import bad_column
@@ -152,7 +152,9 @@ class Group(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def most_rows(self) -> int:
         """How many rows may be decoded at once: a long text that many share takes little in the file, and much here."""
-        return max(1, _MOST_BYTES // max([1, *(_longest(chunk) for _, chunk in self._chunks())]))
+        schema = self.metadata.schema
+        longest = [_longest(chunk, schema.column(place)) for place, chunk in self._chunks()]
+        return max(1, _MOST_BYTES // max([1, *longest]))
 
     def pieces(self, form: RowForm) -> Iterator[Piece]:
         """Its rows, from the first one on.
@@ -214,22 +216,33 @@ class Group(msgspec.Struct, frozen=True, dict=True):
 
     def _chunks(self, columns: Sequence[str] | None = None) -> "Iterator[tuple[int, pq.ColumnChunkMetaData]]":
         """The column chunks that reading the columns takes, each behind its place in the row group."""
-        wanted = self.columns if columns is None else columns
         group = self.metadata.row_group(self.number)
-        for place in range(group.num_columns):
-            chunk = group.column(place)
-            try:
-                path = chunk.path_in_schema
-            except UnicodeDecodeError as exc:
-                raise self.undecodable(exc) from exc
-            if any(path == name or path.startswith(f"{name}.") for name in wanted):
-                yield place, chunk
+        places = self._places if columns is None or columns == self.columns else self._places_of(columns)
+        return ((place, group.column(place)) for place in places)
+
+    @cached_property
+    def _places(self) -> list[int]:
+        return self._places_of(self.columns)
+
+    def _places_of(self, columns: Sequence[str]) -> list[int]:
+        """Where the leaves of some columns are, whose chunks are as the schema says."""
+        schema = self.metadata.schema
+        places = []
+        try:
+            for place in range(len(schema)):
+                path = schema.column(place).path
+                if any(path == name or path.startswith(f"{name}.") for name in columns):
+                    places.append(place)
+            check_chunks(self.metadata, self.number, places)
+        except BROKEN as exc:
+            raise self.undecodable(exc) from exc
+        return places
 
 
-def _longest(chunk: "pq.ColumnChunkMetaData") -> int:
+def _longest(chunk: "pq.ColumnChunkMetaData", column: "pq.ColumnSchema") -> int:
     """How long a value may be that is in the file once and in many rows; 0 where none is longer than some KiB."""
     try:
-        statistics = chunk.statistics
+        statistics = statistics_of(chunk, column)
     except BROKEN:
         return 0
     if chunk.physical_type != "BYTE_ARRAY" or not chunk.has_dictionary_page or statistics is None:

@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
 
+from openenv_tasksets.loaders.parquet_reader import check_chunks, statistics_of
 from openenv_tasksets.loaders.rows import ValueRange
 
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
-_UNREADABLE = (pa.ArrowException, ValueError, TypeError)
+_UNREADABLE = (pa.ArrowException, OSError, ValueError, TypeError)
 
 
 class GroupOfFile(NamedTuple):
@@ -32,7 +33,7 @@ def column_ranges(groups: Iterable[GroupOfFile], name: str) -> list[ValueRange |
         if id(metadata) not in places:
             places[id(metadata)] = _place(metadata, name)
         place = places[id(metadata)]
-        ranges.append(None if place is None else _range(metadata.row_group(number).column(place)))
+        ranges.append(None if place is None else _range(metadata, number, place))
     return ranges
 
 
@@ -54,9 +55,10 @@ def _is_ordered(kind: pa.DataType) -> bool:
     return bool(text or types.is_signed_integer(kind) or types.is_float32(kind) or types.is_float64(kind))
 
 
-def _range(chunk: "pq.ColumnChunkMetaData") -> ValueRange | None:
+def _range(metadata: "pq.FileMetaData", number: int, place: int) -> ValueRange | None:
     try:
-        statistics = chunk.statistics
+        check_chunks(metadata, number, [place])
+        statistics = statistics_of(metadata.row_group(number).column(place), metadata.schema.column(place))
         if statistics is None or not statistics.has_min_max:
             return None
         nulls = statistics.null_count if statistics.has_null_count else None

@@ -51,16 +51,14 @@ def test_a_packed_piece_shows_its_rows_and_where_they_end(root):
     assert piece.pack() is piece
 
 
-def test_a_damaged_name_of_a_column_in_one_row_group_names_the_group(root):
+def test_a_damaged_copy_of_a_column_s_name_in_one_row_group_is_of_no_use_to_anybody(root):
     file = root / "0.parquet"
     content = bytearray(file.read_bytes())
     content[content.rfind(b"text")] = 0x80
     file.write_bytes(content)
     rows = opened(root)
 
-    assert rows[0]["n"] == 0
-    with pytest.raises(SourceError, match=r"^0\.parquet: row group 1 cannot be decoded: 'utf-8' codec"):
-        rows[ROWS - 1]
+    assert [rows[index]["n"] for index in (0, ROWS - 1)] == [0, ROWS - 1]
 
 
 def test_rows_of_much_text_come_in_smaller_pieces(tmp_path):

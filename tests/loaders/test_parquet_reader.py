@@ -68,3 +68,34 @@ def test_with_another_arrow_the_rows_are_the_same(root, change):
 
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.strip() == repr(pq.read_table(root / "0.parquet").to_pylist())
+
+
+def test_a_damaged_footer_ends_no_process(tmp_path):
+    """Each byte of it, changed in some ways: what pyarrow's metadata asks of C++ may raise what Python cannot catch."""
+    table = pa.table({"id": [f"task-{n}" for n in range(20)], "n": range(20)})
+    pq.write_table(table, tmp_path / "whole.parquet", row_group_size=7)
+    script = """
+import sys
+from contextlib import suppress
+from pathlib import Path
+from openenv_tasksets.loaders.errors import SourceError
+from openenv_tasksets.loaders.parquet import ParquetRows
+from openenv_tasksets.loaders.parquet_statistics import GroupOfFile, column_ranges
+
+root = Path(sys.argv[1])
+whole = (root / "whole.parquet").read_bytes()
+footer_bytes = int.from_bytes(whole[-8:-4], "little")
+for place in range(len(whole) - 8 - footer_bytes, len(whole) - 8):
+    for value in {whole[place] ^ 1, whole[place] ^ 2, 9, 88} - {whole[place]}:
+        (root / "0.parquet").write_bytes(whole[:place] + bytes([value]) + whole[place + 1 :])
+        with suppress(SourceError):
+            rows = ParquetRows.open(root, ["0.parquet"])
+            groups = [GroupOfFile(group.metadata, group.number) for group in rows.groups]
+            for name in rows.columns:
+                column_ranges(groups, name)
+            for index in range(len(rows)):
+                rows[index]
+"""
+    ended = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, timeout=100)
+
+    assert (ended.returncode, ended.stderr) == (0, "")
