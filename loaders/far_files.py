@@ -3,9 +3,9 @@
 import hashlib
 import threading
 from collections.abc import Iterator, Sequence
-from functools import cached_property
 from pathlib import Path
 
+from openenv_tasksets.loaders.cached_property import cached_property
 from openenv_tasksets.loaders.errors import SourceChanged, SourceError
 from openenv_tasksets.loaders.files import SourceFile
 from openenv_tasksets.loaders.hub import Hub

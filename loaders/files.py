@@ -4,13 +4,13 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Protocol, overload
 
 import msgspec
 
 from openenv_tasksets.loaders.cache_folder import default_cache
+from openenv_tasksets.loaders.cached_property import cached_property
 from openenv_tasksets.loaders.errors import SourceChanged, SourceError
 
 

@@ -1,10 +1,10 @@
 """Rows that ``datasets`` reads for us: its own formats, and datasets that are in memory already."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from openenv_tasksets.loaders.cached_property import cached_property
 from openenv_tasksets.loaders.errors import SourceError
 from openenv_tasksets.loaders.files import SourceFiles
 from openenv_tasksets.loaders.hf_conversion import convert

@@ -7,11 +7,11 @@ import hashlib
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
+from openenv_tasksets.loaders.cached_property import cached_property
 from openenv_tasksets.loaders.errors import SourceError
 from openenv_tasksets.loaders.files import SourceFile, SourceFiles
 from openenv_tasksets.loaders.layout import METADATA_NAMES

@@ -30,11 +30,11 @@ import math
 import struct
 from array import array
 from collections.abc import Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
+from openenv_tasksets.loaders.cached_property import cached_property
 from openenv_tasksets.loaders.whole_number import whole, whole_array
 
 if TYPE_CHECKING:

@@ -1,12 +1,12 @@
 """One row group of a Parquet file: decoded and packed a piece at a time, as far as somebody reads."""
 
 from collections.abc import Iterator, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import msgspec
 import pyarrow as pa
 
+from openenv_tasksets.loaders.cached_property import cached_property
 from openenv_tasksets.loaders.errors import SourceError
 from openenv_tasksets.loaders.files import ByteSource
 from openenv_tasksets.loaders.packed_rows import content

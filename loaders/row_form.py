@@ -1,11 +1,11 @@
 """How the rows of a split are packed: made at the first use, since Arrow's kernels take a while to load."""
 
 from collections.abc import Iterable
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from openenv_tasksets.loaders.cached_property import cached_property
 from openenv_tasksets.loaders.row_unpack import Unpacker
 
 if TYPE_CHECKING:

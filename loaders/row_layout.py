@@ -4,10 +4,11 @@ import hashlib
 import operator
 from bisect import bisect_right
 from collections.abc import Sequence
-from functools import cached_property
 from itertools import accumulate
 
 import msgspec
+
+from openenv_tasksets.loaders.cached_property import cached_property
 
 VERSION = 2
 """Of the layout and of the stores beside it."""

@@ -7,13 +7,13 @@ few rows have been read, behind whoever reads.
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from openenv_tasksets.loaders.cache_folder import replace_file
+from openenv_tasksets.loaders.cached_property import cached_property
 from openenv_tasksets.loaders.errors import SourceError
 from openenv_tasksets.loaders.files import ByteSource, ByteSources
 from openenv_tasksets.loaders.packed_rows import AT_ONCE_ROWS, PackedRows

@@ -3,12 +3,12 @@
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from openenv_tasksets.binding import BoundColumn, RowPlace
+from openenv_tasksets.loaders.cached_property import cached_property
 from openenv_tasksets.loaders.errors import TaskNotFound
 from openenv_tasksets.loaders.mixed_order import MixedOrder
 from openenv_tasksets.loaders.mixing import Mixing

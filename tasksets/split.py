@@ -3,13 +3,13 @@
 import hashlib
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
 from openenv_tasksets.binding import Binds, RowPlace
 from openenv_tasksets.index_sequence import block_starts, compose
+from openenv_tasksets.loaders.cached_property import cached_property
 from openenv_tasksets.loaders.errors import RowError, SelectionError, SplitEndless, TaskNotFound
 from openenv_tasksets.loaders.order import MAX_SIZE, Order, Ordering
 from openenv_tasksets.loaders.packed_rows import BulkRows, PackedRows
