@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 # Files in their order, not those with the most tests first: the few long tests would be alone at the end.
-TESTS := $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder -n
+TESTS := $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder
 # Half as many again as there are processors, since a third of a test's time is waiting. CI takes no more than there are.
 WORKERS = $(shell $(BIN)/python -c 'import os; print((os.cpu_count() or 1) * 3 // 2)')
 # Every test that talks to the Hub of the tests, but for those that need OpenEnv or TRL too.
@@ -25,10 +25,10 @@ demo: $(VENV)/.demo
 	$(BIN)/python -m tasksets_examples.demo
 
 test: $(VENV)/.dev
-	$(TESTS) $(WORKERS) -m "not slow"
+	$(TESTS) -n $(WORKERS) -m "not slow"
 
 test-slow: $(VENV)/.dev
-	$(TESTS) auto -m slow
+	$(TESTS) -n auto -m slow
 
 test-hub1: $(VENV)-hub1/.made
 	$(VENV)-hub1/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "not slow" $(HUB_TESTS)
@@ -40,7 +40,7 @@ test-real: $(VENV)-real/.made
 	$(VENV)-real/bin/python -m pytest tests/real_environments
 
 check: lint types
-	$(TESTS) auto -m "not slow" --cov --cov-report=term:skip-covered
+	$(TESTS) -n auto -m "not slow" --cov --cov-report=term:skip-covered
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
@@ -91,7 +91,7 @@ soak: $(VENV)/.dev
 
 # Ends with the number of cases of each test, a hundred thousand all together.
 fuzz: $(VENV)/.dev
-	$(TESTS) auto -m slow --hypothesis-profile=fuzz --hypothesis-show-statistics tests/server/test_fuzz_*.py
+	$(TESTS) -n auto -m slow --hypothesis-profile=fuzz --hypothesis-show-statistics tests/server/test_fuzz_*.py
 
 bench-sessions: $(VENV)/.dev
 	$(BIN)/python benchmarks/sessions.py

@@ -10,7 +10,7 @@ Value = TypeVar("Value")
 
 
 class cached_property(Generic[Value]):
-    """Keeps the value in the instance's ``__dict__``. Threads that meet may each compute it.
+    """Keeps the value in the instance's ``__dict__``. Threads that meet may each compute it, and get one value.
 
     Args:
         compute: Of the instance.
@@ -32,5 +32,5 @@ class cached_property(Generic[Value]):
         """The value, computed the first time."""
         if instance is None:
             return self
-        value = instance.__dict__[self._name] = self._compute(instance)
-        return value
+        kept: Value = instance.__dict__.setdefault(self._name, self._compute(instance))
+        return kept

@@ -32,6 +32,24 @@ def test_it_is_computed_once():
     assert Slow.value.__doc__ == "What it is."
 
 
+def test_threads_that_meet_get_one_value():
+    class Met:
+        together = threading.Barrier(8)
+
+        @cached_property
+        def value(self):
+            self.together.wait(60)
+            return object()
+
+    met, found = Met(), []
+    threads = [threading.Thread(target=lambda: found.append(met.value)) for _ in range(8)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert [each is met.value for each in found] == [True] * 8
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
 def test_a_process_forked_while_a_thread_computes_it_can_compute_it_too():
     slow, other = Slow(), Slow()
